@@ -1,0 +1,5 @@
+"""`python -m segnb` is `segnb`."""
+
+from segnb.cli import main
+
+main()

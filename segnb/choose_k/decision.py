@@ -1,0 +1,155 @@
+"""From the evidence to a number of segments, with the reasons and an honest verdict."""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from segnb.errors import DataError
+
+COMES_BACK = 0.8
+"""Prediction strength and stability from here on: the segments come back on other samples."""
+
+DIP_LEVEL = 0.01
+
+VERDICTS = {
+    "natural": "the customers fall into groups, and other samples of them give the same groups",
+    "reproducible": "there is no clear gap between groups, yet other samples of customers give the same segments",
+    "constructed": "the cuts are a convenience: other samples of customers would be cut elsewhere",
+}
+"""What the verdicts mean, after Dolnicar, Grün and Leisch, Market Segmentation Analysis, 2018."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The number of segments and why.
+
+    Attributes
+    ----------
+    k : int
+    verdict : {"natural", "reproducible", "constructed"}
+    structure : bool
+        Whether gap or the dip test finds more than one group.
+    reasons : list of str
+        Sentences with the figures that decided.
+    disagreement : list of str
+        Sentences on the figures that would have chosen otherwise.
+    favourites : dict of str to int
+        Each figure's favourite k.
+    overridden : bool
+        Whether a person set k.
+    """
+
+    k: int
+    verdict: str
+    structure: bool
+    reasons: list[str]
+    disagreement: list[str]
+    favourites: dict[str, int]
+    overridden: bool
+
+    def sentence(self) -> str:
+        """Return the choice and the verdict's meaning in one sentence."""
+        return f"{self.k} segments, {self.verdict}: {VERDICTS[self.verdict]}."
+
+    def to_dict(self) -> dict:
+        """Return the choice as plain types, ready for JSON."""
+        return asdict(self) | {"meaning": VERDICTS[self.verdict]}
+
+
+def decide(evidence: pd.DataFrame, *, min_share: float = 0.03, k: int = 0) -> Choice:
+    """Return the number of segments that the evidence supports.
+
+    Structure is there if gap (1-SE rule) names more than one segment or the dip test rejects a single mode. Then
+    k is the largest with a prediction strength of at least 0.8 and no segment below `min_share`; without one,
+    gap's, at least 2. Without structure it is the most reproducible k.
+
+    Parameters
+    ----------
+    evidence : DataFrame
+        As returned by `evidence`.
+    min_share : float, default 0.03
+        Smallest share of the customers that a segment may have.
+    k : int, default 0
+        A person's choice, which overrides; 0 for none.
+
+    Raises
+    ------
+    DataError
+        If `k` is not among the tried ones.
+    """
+    table = evidence.set_index("k")
+    tried = table.drop(index=1)
+    if k and k not in tried.index:
+        raise DataError(f"k={k} was not tried (k = {tried.index.min()} to {tried.index.max()}); widen k_min and k_max")
+    structure, reasons = _structure(table)
+    suggested, why = _suggest(tried, structure, int(table["gap_k"].iloc[0]), min_share)
+    chosen = k or suggested
+    reasons += [why] if not k else [f"k = {k} was set by hand; the evidence alone suggests k = {suggested}.", why]
+    favourites = favourite_ks(table)
+    verdict = _verdict(tried.loc[chosen], structure)
+    reasons.append(_comes_back(tried.loc[chosen], chosen))
+    return Choice(int(chosen), verdict, structure, reasons, _disagreement(favourites, chosen), favourites, bool(k))
+
+
+def favourite_ks(table: pd.DataFrame) -> dict[str, int]:
+    """Return the k that each figure by itself would choose; `table` is indexed by k."""
+    strong = table.index[table["prediction_strength"] >= COMES_BACK]
+    return {
+        "silhouette": int(table["silhouette"].idxmax()),
+        "Calinski–Harabasz": int(table["calinski_harabasz"].idxmax()),
+        "Davies–Bouldin": int(table["davies_bouldin"].idxmin()),
+        "gap": int(table["gap_k"].iloc[0]),
+        "prediction strength": int(strong.max()),
+        "stability": int(table["stability"].idxmax()),
+    }
+
+
+def _structure(table: pd.DataFrame) -> tuple[bool, list[str]]:
+    gap_k, dip = int(table["gap_k"].iloc[0]), table["dip_p"].iloc[0]
+    by_gap, by_dip = gap_k > 1, dip < DIP_LEVEL
+    names = f"names {gap_k} segments" if by_gap else "names a single group"
+    modes = "rejects" if by_dip else "does not reject"
+    sentence = f"The gap statistic {names}, and the dip test {modes} a single mode (p {_p(dip)})."
+    return bool(by_gap or by_dip), [sentence]
+
+
+def _suggest(tried: pd.DataFrame, structure: bool, gap_k: int, min_share: float) -> tuple[int, str]:
+    """Return the k that the evidence supports, and why in a sentence."""
+    large, note = tried[tried["smallest_share"] >= min_share], ""
+    if large.empty:
+        large, note = tried, f"Every k leaves a segment below {min_share:.0%}; sizes are therefore not considered. "
+    strength = large["prediction_strength"]
+    if structure and (strength >= COMES_BACK).any():
+        k = int(strength.index[strength >= COMES_BACK].max())
+        why = f"k = {k} is the largest allowed with a prediction strength of {COMES_BACK} or more ({strength[k]:.2f})."
+    elif structure:
+        k = int(min(large.index, key=lambda each: (abs(each - max(gap_k, 2)), each)))
+        why = f"No k allowed reaches a prediction strength of {COMES_BACK}; k = {k} is nearest to gap's choice."
+    else:
+        k = int((strength + large["stability"]).idxmax())
+        why = f"Without structure any k is a convenience; k = {k} is the most reproducible one."
+    return k, note + why
+
+
+def _verdict(row: pd.Series, structure: bool) -> str:
+    comes_back = row["prediction_strength"] >= COMES_BACK and row["stability"] >= COMES_BACK
+    return ("natural" if structure else "reproducible") if comes_back else "constructed"
+
+
+def _comes_back(row: pd.Series, k: int) -> str:
+    return (
+        f"With k = {k}, other samples of customers give the same segments with a prediction strength of "
+        f"{row['prediction_strength']:.2f} and a stability of {row['stability']:.2f}; the smallest segment has "
+        f"{row['smallest_share']:.1%} of the customers."
+    )
+
+
+def _disagreement(favourites: dict[str, int], k: int) -> list[str]:
+    other = {name: choice for name, choice in favourites.items() if choice != k}
+    if not other:
+        return [f"All figures favour k = {k}."]
+    return [f"By itself, {name} would choose k = {choice}." for name, choice in other.items()]
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -1,0 +1,98 @@
+"""The command line: `segnb run` and `segnb runs`."""
+
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segnb.errors import DataError, SegnbError
+from segnb.paths import STEPS
+
+Step = StrEnum("Step", {step: step for step in STEPS})
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Customer segmentation with k-means: five notebooks, one command.",
+)
+
+
+@app.command()
+def run(
+    preset: Annotated[
+        Path | None, typer.Argument(help="A preset: parameters in a YAML file.", show_default=False)
+    ] = None,
+    name: Annotated[str | None, typer.Option("--run", help="Name of the run.", show_default=False)] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given more than once.", show_default=False),
+    ] = None,
+    first: Annotated[
+        Step | None, typer.Option("--from", help="Begin with this step and keep the run's earlier ones.")
+    ] = None,
+    last: Annotated[Step | None, typer.Option("--until", help="End with this step.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 when the decision is refit or redesign.")
+    ] = False,
+) -> None:
+    """Carry out the five notebooks and write the report into outputs/RUN."""
+    from segnb.presets import read_preset, read_values
+    from segnb.progress import make_progress
+    from segnb.runs.run import run_workflow
+
+    begun = time.monotonic()
+    values = (read_preset(str(preset)) if preset else {}) | read_values(parameter or [])
+    if name is not None:
+        values["run"] = name
+    try:
+        with make_progress(sys.stderr) as progress:
+            folder = run_workflow(values, progress, first=first, last=last)
+    except KeyboardInterrupt:
+        typer.echo("segnb: interrupted; nothing was published", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"{_summary(folder)} ({time.monotonic() - begun:.1f} s)")
+    typer.echo(f"report: {folder / 'index.html'}")
+    if strict and _decision(folder) in ("refit", "redesign"):
+        raise typer.Exit(3)
+
+
+@app.command()
+def runs() -> None:
+    """List all runs with their k, verdict and decision."""
+    from segnb.paths import outputs_folder
+
+    folders = sorted(path.parent for path in outputs_folder().glob("[!.]*/run.json"))
+    for folder in folders:
+        typer.echo(f"{folder.name:24} {_summary(folder)}")
+    if not folders:
+        typer.echo(f"no runs yet in {outputs_folder()}; make one with: segnb run")
+
+
+def main() -> None:
+    """Run the command line; an error that a person can put right is one line, not a traceback."""
+    try:
+        app()
+    except SegnbError as error:
+        typer.echo(f"segnb: {error}", err=True)
+        raise SystemExit(2 if isinstance(error, DataError) else 1) from None
+
+
+def _summary(folder: Path) -> str:
+    choice, decision = _json(folder, "choice.json"), _decision(folder)
+    made = f"k = {choice['k']}, {choice['verdict']}" if choice else "k not chosen"
+    return f"{made}, {decision}" if decision else made
+
+
+def _decision(folder: Path) -> str:
+    return _json(folder, "decision.json").get("decision", "")
+
+
+def _json(folder: Path, name: str) -> dict:
+    import json
+
+    path = folder / name
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

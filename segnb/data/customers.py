@@ -1,0 +1,209 @@
+"""The customer table: the table a person brings and the behaviour in the purchase log, joined on the id."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+from segnb.data.purchases import Purchases, open_purchases
+from segnb.data.tables import RESERVED, check_columns, ids_as_text, read_table
+from segnb.data.transactions import aggregate_customers
+from segnb.errors import DataError
+from segnb.parameters import PARAMETERS, Parameters
+from segnb.row_log import Rule
+
+
+@dataclass(frozen=True)
+class CustomerTable:
+    """One row per customer, in original units, and how it came about.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Index: the customer id (text), or the row number where the table has none.
+    behaviours : list of str
+        The numeric columns that k-means uses unless told otherwise: those from the log, or without a log
+        every numeric column.
+    as_of : date or None
+        The snapshot's date; None without a purchase log.
+    categories : list of str
+        The categories that have a share column.
+    rules : list of Rule
+        Lines of the row log.
+    full_window : bool
+        False if the log begins after the window does, so that counts are lower for that reason alone.
+    """
+
+    table: pd.DataFrame
+    behaviours: list[str]
+    as_of: date | None
+    categories: list[str]
+    rules: list[Rule]
+    full_window: bool = True
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the figures must know about the time they cover."""
+        if self.full_window:
+            return []
+        return ["The purchase log begins after the window does, so counts are lower for that reason alone."]
+
+
+def load_customers(
+    parameters: Parameters, *, days_earlier: int = 0, categories: list[str] | None = None
+) -> CustomerTable:
+    """Return the customer table that the parameters describe.
+
+    With a purchase log there is a row for each customer with an order in the window, and the customer table
+    adds columns; without one the customer table is all there is.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    days_earlier : int, default 0
+        Take the snapshot this many days before `as_of`, from the same log.
+    categories : list of str, optional
+        Categories that get a share column; by default those with the highest spend.
+
+    Raises
+    ------
+    DataError
+        If a table, a column or the id is missing, an id stands for two different rows, or nobody is left.
+
+    >>> load_customers(Parameters(purchases="")).behaviours
+    ['age', 'income']
+    """
+    known, rules = _read_customers(parameters) if parameters.customers else (None, [])
+    if not parameters.purchases:
+        return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
+    purchases = _open_log(parameters)
+    as_of = _snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
+    categories = purchases.top_categories() if categories is None else categories
+    behaviour = aggregate_customers(purchases, as_of, parameters.window_days, categories)
+    rules += _log_rules(purchases, behaviour, as_of, parameters)
+    if behaviour.empty:
+        window = _window_words(parameters, as_of)
+        raise DataError(
+            f"{parameters.purchases}: no customer has an order in the {window}; change as_of or window_days"
+        )
+    table, joined = _join(behaviour, known)
+    full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
+    return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full)
+
+
+def _open_log(parameters: Parameters) -> Purchases:
+    return open_purchases(
+        parameters.purchases,
+        parameters.purchase_columns,
+        parameters.customer_id,
+        products=parameters.products,
+        returns=parameters.returns,
+        reading=parameters.reading,
+    )
+
+
+def _snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
+    return date.fromisoformat(parameters.as_of) if parameters.as_of else purchases.last_day + timedelta(days=1)
+
+
+def _read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return the customer table indexed by id, sorted by it, and the rules it went through."""
+    source, id_column = parameters.customers, parameters.customer_id
+    reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
+    table = read_table(source, [id_column], reading)
+    taken = [name for name in RESERVED if name in table]
+    if taken:
+        raise DataError(f"{source}: column {', '.join(map(repr, taken))} is a name that segnb adds itself; rename it")
+    if _has_no_id(table, parameters):
+        _check_id_like(table, source)
+        table.index = pd.RangeIndex(1, len(table) + 1, name="row")
+        return table, [
+            Rule("row number taken as id", "customers", len(table), 0, len(table), f"no column {id_column!r}")
+        ]
+    check_columns(table.columns, {"customer_id": id_column}, source)
+    table = ids_as_text(table, id_column)
+    missing = int(table[id_column].isna().sum())
+    if missing:
+        raise DataError(
+            f"{source}: {missing} of {len(table)} rows have no {id_column!r}; fill the ids or remove the rows"
+        )
+    unique = table.drop_duplicates()
+    _check_unique(unique[id_column], source)
+    rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
+    return unique.set_index(id_column).sort_index(), [rule]
+
+
+def _check_id_like(table: pd.DataFrame, source: str) -> None:
+    """Refuse a column of distinct whole numbers that is called an id: k-means would take it for a behaviour."""
+    for name in table.select_dtypes("integer"):
+        called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
+        if called_id and table[name].is_unique:
+            raise DataError(
+                f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
+            )
+
+
+def _has_no_id(table: pd.DataFrame, parameters: Parameters) -> bool:
+    untouched = parameters.customer_id in ("", PARAMETERS["customer_id"].default)
+    return untouched and not parameters.purchases and parameters.customer_id not in table
+
+
+def _check_unique(ids: pd.Series, source: str) -> None:
+    twice = ids[ids.duplicated()].unique()
+    if len(twice):
+        raise DataError(
+            f"{source}: {len(twice)} ids stand for two or more different rows, the first of them "
+            f"{', '.join(map(repr, twice[:5]))}; keep one row per customer"
+        )
+
+
+def _log_rules(purchases: Purchases, behaviour: pd.DataFrame, as_of: date, parameters: Parameters) -> list[Rule]:
+    counts, rules = purchases.counts, []
+    left = counts["lines"]
+    for name in ("without_customer", "without_date", "without_amount"):
+        rules.append(Rule(f"{name.replace('_', ' ')} left out", "order lines", left, counts[name], left - counts[name]))
+        left -= counts[name]
+    excluded = counts["not_sales"] if parameters.returns == "exclude" else 0
+    note = "left out" if excluded else "netted from the spend"
+    rules.append(Rule("returns and free lines", "order lines", left, counts["not_sales"], left - excluded, note))
+    later = purchases.lines.filter(purchases.lines.day > as_of).count() if as_of < purchases.last_day else None
+    later = later.to_pyarrow().as_py() if later is not None else 0
+    left -= excluded
+    rules.append(Rule(f"after {as_of} left out", "order lines", left, later, left - later))
+    buyers = counts["customers"]
+    note = _window_words(parameters, as_of)
+    rules.append(
+        Rule("without an order in the window", "customers", buyers, buyers - len(behaviour), len(behaviour), note)
+    )
+    return rules
+
+
+def _window_words(parameters: Parameters, as_of: date) -> str:
+    return f"{parameters.window_days} days up to {as_of}" if parameters.window_days else f"time up to {as_of}"
+
+
+def _join(behaviour: pd.DataFrame, known: pd.DataFrame | None) -> tuple[pd.DataFrame, list[Rule]]:
+    if known is None:
+        return behaviour, []
+    both = [name for name in known if name in behaviour]
+    if both:
+        raise DataError(f"customers: column {', '.join(map(repr, both))} is also made from the purchase log; rename it")
+    unknown = int((~behaviour.index.isin(known.index)).sum())
+    inactive = int((~known.index.isin(behaviour.index)).sum())
+    rules = [
+        Rule("in the customer table only, left out", "customers", len(known), inactive, len(known) - inactive),
+        Rule(
+            "buyers not in the customer table",
+            "customers",
+            len(behaviour),
+            unknown,
+            len(behaviour),
+            "kept, descriptors missing",
+        ),
+    ]
+    if unknown == len(behaviour):
+        raise DataError(
+            "customers and purchases share no customer id; customer_id must name the same id in both "
+            f"(customers: {known.index[0]!r}, purchases: {behaviour.index[0]!r})"
+        )
+    return behaviour.join(known).rename_axis(known.index.name), rules

@@ -1,0 +1,217 @@
+"""The purchase log: open it under segnb's own column names and count what is left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import ibis
+import ibis.expr.datatypes as dt
+import pyarrow as pa
+from ibis import _
+
+from segnb.data.tables import check_columns, check_sha256, read_table
+from segnb.errors import DataError
+from segnb.paths import find_file
+
+MOST_CATEGORIES = 8
+"""At most this many categories, those with the highest spend, get a share column."""
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """An opened purchase log under segnb's own column names.
+
+    Attributes
+    ----------
+    lines : ibis.Table
+        One row per order line of a known customer with a known date: `customer_id`, `order_id` (text),
+        `day` (date), `amount` (float), and where the log has them `product`, `category`, `discount`.
+    counts : dict of str to int
+        What was read and what was left out, in lines, and the number of customers.
+    first_day, last_day : date
+        Of the lines.
+    product_categories : ibis.Table or None
+        The category of each product, where that stands in a table of its own.
+    """
+
+    lines: ibis.Table
+    counts: dict[str, int]
+    first_day: date
+    last_day: date
+    product_categories: ibis.Table | None = None
+
+    def with_category(self) -> ibis.Table:
+        """Return the lines with their `category`, if it is known anywhere."""
+        if self.product_categories is None:
+            return self.lines
+        return self.lines.left_join(self.product_categories, "product").drop("product_right")
+
+    def top_categories(self) -> list[str]:
+        """Return the categories with the highest spend, at most `MOST_CATEGORIES`, or [] without categories."""
+        lines = self.with_category()
+        if "category" not in lines.columns:
+            return []
+        spend = lines.filter(_.amount > 0, _.category.notnull()).group_by("category").agg(spend=_.amount.sum())
+        top = spend.order_by(ibis.desc("spend"), "category").limit(MOST_CATEGORIES)
+        return sorted(top.to_pyarrow().to_pandas()["category"])
+
+
+def open_purchases(
+    source: str,
+    columns: Mapping[str, str],
+    customer_id: str,
+    *,
+    products: str = "",
+    returns: str = "net",
+    reading: Mapping[str, str] | None = None,
+) -> Purchases:
+    """Return the purchase log in a file, lazily: parquet is never held in memory as a whole.
+
+    Parameters
+    ----------
+    source : str
+        The file, one row per order line.
+    columns : mapping of str to str
+        What the columns mean: `date` and either `amount` (money) or `quantity` and `price` are needed; `order`
+        (without it a customer's lines of one day are one order), `product`, `category` and `discount` (money)
+        are used where given.
+    customer_id : str
+        The column of the customer's id; lines without one are left out and counted.
+    products : str, optional
+        A product table joined on the product column; it then brings the `category` column.
+    returns : {"net", "exclude"}
+        Whether lines without a positive quantity and amount reduce the spend or are left out.
+    reading : mapping of str to str, optional
+        As for `read_table`; `dates` is the format of dates written as text (%Y-%m-%d by default), `zone`
+        the time zone whose days count when the log's times are UTC.
+
+    Raises
+    ------
+    DataError
+        If a file or column is missing, or a date or an amount cannot be read.
+    """
+    reading = dict(reading or {})
+    check_sha256(find_file(source), source, reading.pop("sha256", ""))
+    engine = ibis.duckdb.connect()
+    engine.raw_sql("SET TimeZone = 'UTC'")
+    texts = [customer_id, *(columns[meaning] for meaning in ("order", "product") if meaning in columns)]
+    log = _open_table(engine, source, texts, reading)
+    inside = dict(columns)
+    if products:
+        inside.pop("category", None)
+    check_columns(log.columns, _needed(inside, customer_id), source)
+    lines = _standard_lines(log, inside, customer_id, reading, source)
+    category = _product_categories(engine, products, columns, reading) if products else None
+    sales = lines.filter(_.is_sale) if returns == "exclude" else lines
+    known = sales.filter(_.customer_id.notnull(), _.day.notnull(), _.amount.notnull()).drop("is_sale")
+    counts = _count_lines(lines, source)
+    days = known.agg(first=_.day.min(), last=_.day.max()).to_pyarrow().to_pylist()[0]
+    if days["last"] is None:
+        raise DataError(f"{source}: none of the {counts['lines']} lines has a customer, a date and an amount")
+    return Purchases(known, counts, days["first"], days["last"], category)
+
+
+def _product_categories(
+    engine: ibis.BaseBackend, products: str, columns: Mapping[str, str], reading: Mapping[str, str]
+) -> ibis.Table:
+    names = {meaning: columns.get(meaning, "") for meaning in ("product", "category")}
+    table = _open_table(engine, products, [names["product"]], reading)
+    check_columns(table.columns, {f"purchase_columns {meaning}": name for meaning, name in names.items()}, products)
+    category = table.select(product=_text_id(table[names["product"]]), category=_text_id(table[names["category"]]))
+    return category.distinct(on="product", keep="first")
+
+
+def _open_table(engine: ibis.BaseBackend, source: str, texts: list[str], reading: Mapping[str, str]) -> ibis.Table:
+    """Return a file as a table of the engine; parquet stays on disk, the rest is read and checked first."""
+    path = find_file(source)
+    if path.suffix.lower() != ".parquet":
+        return engine.create_table(path.stem, pa.Table.from_pandas(read_table(source, texts, reading)), overwrite=True)
+    try:
+        return engine.read_parquet(path)
+    except Exception as error:
+        raise DataError(f"{source}: cannot be read as parquet: {' '.join(str(error).split())}") from None
+
+
+def _needed(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
+    """Return the columns that the log must have, after checking that date and amount are among them."""
+    if "date" not in columns or not ("amount" in columns or {"quantity", "price"} <= set(columns)):
+        raise DataError(
+            f"purchase_columns={dict(columns)!r}: needs date, and amount or both quantity and price; "
+            "for instance {date: ordered_at, amount: amount}"
+        )
+    return {"customer_id": customer_id, **{f"purchase_columns {meaning}": name for meaning, name in columns.items()}}
+
+
+def _standard_lines(
+    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], source: str
+) -> ibis.Table:
+    column = {meaning: log[name] for meaning, name in columns.items()}
+    for meaning in {"amount", "quantity", "price", "discount"} & set(column):
+        if not column[meaning].type().is_numeric():
+            raise DataError(
+                f"{source}: column {columns[meaning]!r} ({meaning}) is {column[meaning].type()}, not a number; "
+                "say how numbers are written with reading: {decimal: …, thousands: …}"
+            )
+    amount = column["amount"] if "amount" in column else column["quantity"] * column["price"]
+    amount = amount.cast("float64")
+    if "quantity" in column:
+        amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
+    customer = _text_id(log[customer_id])
+    day = _day(column["date"], reading)
+    sale = (amount > 0) & (column["quantity"] > 0) if "quantity" in column else amount > 0
+    that_day = customer + ":" + day.cast("string")
+    order = ibis.coalesce(_text_id(column["order"]), that_day) if "order" in column else that_day
+    texts = {name: _text_id(column[name]) for name in ("product", "category") if name in column}
+    money = {"discount": column["discount"].cast("float64").abs()} if "discount" in column else {}
+    return log.select(customer_id=customer, order_id=order, day=day, amount=amount, is_sale=sale, **texts, **money)
+
+
+def _text_id(column: ibis.Column) -> ibis.Column:
+    whole = column.cast("int64") if column.type().is_floating() else column
+    return whole.cast("string").nullif("")
+
+
+def _day(column: ibis.Column, reading: Mapping[str, str]) -> ibis.Column:
+    """Return the day of each line, as counted where `zone` is if the log's times are moments of UTC."""
+    kind = column.type()
+    if kind.is_date():
+        return column
+    if not kind.is_timestamp():
+        text = column.cast("string").nullif("")
+        column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
+    moment = column if column.type().timezone else _utc_moment("UTC", column)
+    return (_local_time(reading["zone"], moment) if reading.get("zone") else column).date()
+
+
+_CLOCK, _MOMENT = dt.Timestamp(), dt.Timestamp(timezone="UTC")
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _CLOCK), _MOMENT))
+def _utc_moment(zone, time):
+    """Return the moment at which a clock in `zone` shows `time`."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _MOMENT), _CLOCK))
+def _local_time(zone, moment):
+    """Return what a clock in `zone` shows at a moment."""
+
+
+def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
+    """Return how many lines there are, and for each fault those that have it and none of the faults before."""
+    customer, dated, priced = (lines[name].notnull() for name in ("customer_id", "day", "amount"))
+    counts = lines.agg(
+        lines=lines.count(),
+        without_customer=lines.count(where=~customer),
+        without_date=lines.count(where=customer & ~dated),
+        without_amount=lines.count(where=customer & dated & ~priced),
+        not_sales=lines.count(where=customer & dated & priced & ~lines.is_sale),
+        customers=lines.customer_id.nunique(where=customer & dated & priced),
+    )
+    try:
+        found = counts.to_pyarrow().to_pylist()[0]
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise DataError(f"{source}: {words}; say how dates are written with reading: {{dates: …}}") from None
+    if not found["lines"]:
+        raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
+    return found

@@ -1,0 +1,181 @@
+"""Read a table from a file and refuse, in one readable line, what would be misread silently."""
+
+import csv
+import gzip
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segnb.errors import DataError
+from segnb.paths import find_file
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
+MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
+"""What counts as a missing value in a text file; in an id column only an empty cell does."""
+
+RESERVED = ("segment", "confidence")
+"""Columns that segnb adds itself, so that a table may not bring them along."""
+
+
+def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return the table in a file, with ids as text.
+
+    Parameters
+    ----------
+    source : str
+        A csv, tsv or txt file (gzipped or not), parquet or xlsx; see `segnb.paths.find_file`.
+    id_columns : sequence of str
+        Columns to be read as text, so that `00123` stays `00123` and an id `NA` is no missing value.
+    reading : mapping of str to str, optional
+        `delimiter` (" " for any run of blanks), `encoding`, `decimal`, `thousands`, and `sha256`, the
+        checksum that the file must have.
+
+    Returns
+    -------
+    DataFrame
+        At least one row, unique column names.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, damaged, or is not written the way `reading` says.
+
+    >>> read_table("data/shop_customers.csv", ["customer_id"]).columns[0]
+    'customer_id'
+    """
+    reading = dict(reading or {})
+    path = find_file(source)
+    check_sha256(path, source, reading.get("sha256", ""))
+    kind = _kind(path, source)
+    try:
+        table = _READERS[kind](path, source, id_columns, reading)
+    except DataError:
+        raise
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{source}: byte {error.start} is not {error.encoding}; name the encoding, "
+            "for instance reading: {encoding: latin-1}"
+        ) from None
+    except Exception as error:
+        raise DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}") from None
+    return _check_table(table, source)
+
+
+def check_columns(columns: pd.Index | list[str], needed: Mapping[str, str], source: str) -> None:
+    """Raise a `DataError` that lists all `needed` columns (parameter name to column name) that are not there."""
+    missing = [f"{column!r} ({parameter})" for parameter, column in needed.items() if column not in columns]
+    if missing:
+        raise DataError(
+            f"{source}: no column {', '.join(missing)}; its columns are {_listed(columns)}; "
+            "name the right one in the parameter in brackets"
+        )
+
+
+def _listed(columns: pd.Index | list[str], most: int = 20) -> str:
+    names = [str(column) for column in columns]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _kind(path: Path, source: str) -> str:
+    suffixes = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
+    kind = (suffixes[0] if suffixes else "").lower()
+    if kind not in _READERS:
+        raise DataError(f"{source}: files ending in {path.suffix!r} are not read; allowed are {', '.join(_READERS)}")
+    return kind
+
+
+def check_sha256(path: Path, source: str, expected: str) -> None:
+    """Raise a `DataError` if a file's SHA-256 is not the expected one; "" expects nothing."""
+    if expected:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != expected.lower():
+            raise DataError(f"{source}: SHA-256 is {found}, expected {expected}; this is another copy of the file")
+
+
+def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
+    delimiter = reading.get("delimiter") or DELIMITERS[_kind(path, source)]
+    encoding = reading.get("encoding") or "utf-8-sig"
+    header = _check_fields(path, source, delimiter, encoding)
+    return pd.read_csv(
+        path,
+        sep=r"\s+" if delimiter == " " else delimiter,
+        encoding=encoding,
+        decimal=reading.get("decimal") or ".",
+        thousands=reading.get("thousands") or None,
+        index_col=False,
+        dtype=dict.fromkeys(id_columns, str),
+        keep_default_na=False,
+        na_values={name: [""] if name in id_columns else MISSING_MARKS for name in header},
+        low_memory=False,
+    )
+
+
+def _check_fields(path: Path, source: str, delimiter: str, encoding: str) -> list[str]:
+    """Return the header after checking that every row has as many fields: pandas would shift or cut silently."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding=encoding, newline="") as lines:
+        rows = (line.split() for line in lines) if delimiter == " " else csv.reader(lines, delimiter=delimiter)
+        header = next(rows, [])
+        _check_header(header, source, delimiter)
+        for number, row in enumerate(rows, 2):
+            if row and len(row) != len(header):
+                raise DataError(
+                    f"{source}: row {number} has {len(row)} fields, the header has {len(header)}; "
+                    "repair the row, or name the delimiter with reading: {delimiter: …}"
+                )
+    return header
+
+
+def _check_header(header: list[str], source: str, delimiter: str) -> None:
+    if not header:
+        raise DataError(f"{source}: the file is empty; expected a header and at least one row")
+    seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)
+    if len(header) == 1 and seen:
+        raise DataError(f"{source}: 1 column, and {seen!r} seen in it; say reading: {{delimiter: '{seen}'}}")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{source}: column {', '.join(map(repr, twice))} stands more than once; rename or remove one")
+
+
+def _read_parquet(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
+    table = pd.read_parquet(path)
+    for name in id_columns:
+        table = ids_as_text(table, name)
+    return table
+
+
+def _read_excel(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
+    return pd.read_excel(path, dtype=dict.fromkeys(id_columns, str))
+
+
+def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:
+    """Return `table` with its id column as text; whole numbers lose no digit, missing ids stay missing."""
+    if id_column not in table:
+        return table
+    ids = table[id_column]
+    if pd.api.types.is_float_dtype(ids):
+        ids = ids.astype("Int64")
+    return table.assign(**{id_column: ids.astype("string").astype("str")})
+
+
+def _check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return the table with columns of mixed types as text, after checking that it can be used."""
+    if table.empty:
+        raise DataError(f"{source}: no rows; the table needs a header and at least one row")
+    if not all(isinstance(name, str) for name in table.columns):
+        raise DataError(f"{source}: column names must be text, found {list(table.columns)[:5]}; rename them")
+    mixed = {}
+    for name in table.columns[table.dtypes.map(pd.api.types.is_object_dtype)]:
+        column = table[name]
+        known = column.dropna()
+        if known.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
+            raise DataError(f"{source}: column {name!r} holds lists or records; unfold it into columns of its own")
+        if known.map(type).nunique() > 1:
+            mixed[name] = column.map(str, na_action="ignore")
+    return table.assign(**mixed)
+
+
+_READERS = {".csv": _read_text, ".tsv": _read_text, ".txt": _read_text, ".parquet": _read_parquet, ".xlsx": _read_excel}

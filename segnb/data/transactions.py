@@ -1,0 +1,135 @@
+"""From the purchase log to one row per customer: recency, frequency, monetary value and more."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import ibis
+import pandas as pd
+from ibis import _
+
+from segnb.data.purchases import Purchases
+
+
+def aggregate_customers(
+    purchases: Purchases, as_of: date, window_days: int = 0, categories: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return one row per customer with at least one order in the window, ordered by id.
+
+    Recency, frequency and monetary value as of a date; lines dated after it never count.
+
+    Parameters
+    ----------
+    purchases : Purchases
+    as_of : date
+        The snapshot: the last day that counts.
+    window_days : int, default 0
+        Days before `as_of` that count; 0 is the whole log. Tenure always looks at the whole log.
+    categories : sequence of str
+        Categories that get a column `share_…`, each a share of the customer's spend.
+
+    Returns
+    -------
+    DataFrame
+        Index `customer_id`; `recency_days` since the last order, `orders` (distinct; a return is none),
+        `spend` (sum of the amounts), `mean_order_value`, `days_between_orders` (missing with one order),
+        `tenure_days` since the first order, and where the log allows them `products`, `categories`
+        (distinct), `discount_share` (of spend, on lines with a discount) and the category shares.
+    """
+    ever = purchases.lines.filter(_.day <= as_of, _.amount >= 0)
+    first = ever.group_by("customer_id").agg(first_ever=_.day.min())
+    past = purchases.with_category().filter(_.day <= as_of)
+    window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
+    figures = window.group_by("customer_id").agg(**_sums(window, categories)).filter(_.orders > 0)
+    table = figures.join(first, "customer_id").select("customer_id", **_behaviours(figures, first, as_of, categories))
+    return _tidy(table.to_pyarrow().to_pandas())
+
+
+def clv_summary(purchases: Purchases, as_of: date) -> pd.DataFrame:
+    """Return the summary that customer-lifetime-value models expect, one row per customer.
+
+    Days with a purchase count once. After Fader and Hardie's notes on the CDNOW data.
+
+    Parameters
+    ----------
+    purchases : Purchases
+    as_of : date
+        End of the observation, the last day that counts.
+
+    Returns
+    -------
+    DataFrame
+        Index `customer_id`; `frequency` (repeat purchase days), `recency` (weeks from the first to the last
+        purchase), `T` (weeks from the first purchase to `as_of`), `monetary_value` (mean spend of a repeat day).
+    """
+    days = (
+        purchases.lines.filter(_.day <= as_of, _.amount >= 0).group_by("customer_id", "day").agg(spent=_.amount.sum())
+    )
+    first = days.group_by("customer_id").agg(first=_.day.min(), last=_.day.max(), n_days=_.count())
+    joined = days.join(first, "customer_id")
+    repeat = joined.filter(joined.day > joined.first).group_by("customer_id").agg(monetary_value=_.spent.mean())
+    table = first.left_join(repeat, "customer_id").select(
+        "customer_id",
+        frequency=first.n_days - 1,
+        recency=first.last.delta(first.first, unit="day") / 7,
+        T=ibis.literal(as_of).delta(first.first, unit="day") / 7,
+        monetary_value=repeat.monetary_value.fill_null(0.0),
+    )
+    return table.order_by("customer_id").to_pyarrow().to_pandas().set_index("customer_id")
+
+
+def share_column(category: str) -> str:
+    """Return the name of a category's share column.
+
+    >>> share_column("DRUG GM")
+    'share_drug_gm'
+    """
+    return "share_" + re.sub(r"\W+", "_", category.lower()).strip("_")
+
+
+def _sums(window: ibis.Table, categories: Sequence[str]) -> dict[str, ibis.Value]:
+    sale = window.amount >= 0
+    sums = {
+        "last": window.day.max(where=sale),
+        "first": window.day.min(where=sale),
+        "orders": window.order_id.nunique(where=sale),
+        "spend": window.amount.sum(),
+        "paid": window.amount.sum(where=sale),
+    }
+    if "product" in window.columns:
+        sums["products"] = window["product"].nunique(where=sale)
+    if "discount" in window.columns:
+        sums["discounted"] = window.amount.sum(where=sale & (window.discount > 0))
+    if categories:
+        sums["categories"] = window.category.nunique(where=sale)
+    for number, category in enumerate(categories):
+        sums[f"paid_{number}"] = window.amount.sum(where=sale & (window.category == category))
+    return sums
+
+
+def _behaviours(
+    figures: ibis.Table, first: ibis.Table, as_of: date, categories: Sequence[str]
+) -> dict[str, ibis.Value]:
+    today = ibis.literal(as_of)
+    gaps = (figures.orders - 1).nullif(0)
+    paid = figures.paid.nullif(0)
+    behaviours = {
+        "recency_days": today.delta(figures["last"], unit="day"),
+        "orders": figures.orders,
+        "spend": figures.spend,
+        "mean_order_value": figures.spend / figures.orders,
+        "days_between_orders": figures["last"].delta(figures["first"], unit="day") / gaps,
+        "tenure_days": today.delta(first.first_ever, unit="day"),
+    }
+    behaviours |= {name: figures[name] for name in ("products", "categories") if name in figures.columns}
+    if "discounted" in figures.columns:
+        behaviours["discount_share"] = figures.discounted.fill_null(0.0) / paid
+    for number, category in enumerate(categories):
+        name = share_column(category)
+        name = name if name not in behaviours else f"{name}_{number}"
+        behaviours[name] = figures[f"paid_{number}"].fill_null(0.0) / paid
+    return behaviours
+
+
+def _tidy(table: pd.DataFrame) -> pd.DataFrame:
+    return table.astype({"customer_id": "str"}).set_index("customer_id").sort_index().astype(float)

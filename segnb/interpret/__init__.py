@@ -1,0 +1,20 @@
+"""Step 4: what the segments are like, what marks them, what to call them and what to do."""
+
+from segnb.interpret.cards import Card, make_cards
+from segnb.interpret.effects import effects, feature_importance
+from segnb.interpret.profiles import centre_scores, profiles, segment_sizes, value_column, withheld_segments
+from segnb.interpret.rules import Rules, describe_by_rules
+
+__all__ = [
+    "Card",
+    "Rules",
+    "centre_scores",
+    "describe_by_rules",
+    "effects",
+    "feature_importance",
+    "make_cards",
+    "profiles",
+    "segment_sizes",
+    "value_column",
+    "withheld_segments",
+]

@@ -1,0 +1,158 @@
+"""Segment cards: a draft name, what marks the segment, and a suggested action with the figure that tests it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from segnb.errors import DataError
+from segnb.interpret.naming import DEFAULT_ACTION, draft_names, strongest, suggest_action, word
+from segnb.wording import figure, label, percent
+
+WITHHELD = "Figures are withheld: they, or what follows from them, would tell of too few customers."
+"""What a card says in place of marks where there are too few customers."""
+
+
+@dataclass(frozen=True, repr=False)
+class Card:
+    """One segment on a card.
+
+    Attributes
+    ----------
+    segment : int
+    name : str
+        A person's name for it, or a draft from its two strongest effects.
+    drafted : bool
+        Whether the name is a draft.
+    customers : int
+    share, value_share : float
+        Of all customers, and of the whole spend (NaN without a spend column).
+    confidence : float
+        Mean confidence of its customers, 0 to 1.
+    marks : list of str
+        What marks it, with figures.
+    action, disproof : str
+        What to try, and the figure that would prove it wrong.
+    value : str
+        The column that `value_share` is a share of.
+    """
+
+    segment: int
+    name: str
+    drafted: bool
+    customers: int
+    share: float
+    value_share: float
+    confidence: float
+    marks: list[str]
+    action: str
+    disproof: str
+    value: str = "spend"
+
+    def __repr__(self) -> str:
+        marks = "".join(f"\n  - {mark}" for mark in self.marks)
+        return f"{self._heading()}\n{self._size()}{marks}\n  Try: {self.action}\n  Wrong if: {self.disproof}"
+
+    def _repr_html_(self) -> str:
+        marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
+        return (
+            f'<div class="card"><h3>{escape(self._heading())}</h3><p>{escape(self._size())}</p><ul>{marks}</ul>'
+            f"<p><b>Try:</b> {escape(self.action)}</p><p><b>Wrong if:</b> {escape(self.disproof)}</p></div>"
+        )
+
+    def _heading(self) -> str:
+        return f"{self.segment} · {self.name}" + (" (draft name)" if self.drafted else "")
+
+    def _size(self) -> str:
+        value = "" if np.isnan(self.value_share) else f", {percent(self.value_share)} of the {label(self.value)}"
+        return f"{self.customers:,} customers, {percent(self.share)}{value}; mean confidence {self.confidence:.2f}"
+
+    def to_dict(self) -> dict:
+        """Return the card as plain types, ready for JSON."""
+        return {
+            key: None if isinstance(value, float) and np.isnan(value) else value for key, value in asdict(self).items()
+        }
+
+
+def make_cards(
+    sizes: pd.DataFrame,
+    effects: pd.DataFrame,
+    profiles: pd.DataFrame,
+    confidence: pd.Series,
+    names: Mapping[int, str] | None = None,
+    withheld: list[int] | None = None,
+    value: str = "spend",
+) -> list[Card]:
+    """Return one card per segment, in the order of their numbers.
+
+    Parameters
+    ----------
+    sizes : DataFrame
+        As returned by `segment_sizes`.
+    effects : DataFrame
+        As returned by `effects`.
+    profiles : DataFrame
+        As returned by `profiles`.
+    confidence : Series
+        Mean confidence per segment.
+    names : mapping of int to str, optional
+        A person's names, which win over drafts.
+    withheld : list of int, optional
+        Segments without figures; their cards show their size only.
+    value : str
+        The column that the value shares are of.
+
+    Raises
+    ------
+    DataError
+        If `names` names a segment that does not exist.
+    """
+    names, hidden = dict(names or {}), set(withheld or ())
+    unknown = [segment for segment in names if segment not in sizes.index]
+    if unknown:
+        raise DataError(
+            f"names: there is no segment {', '.join(map(str, unknown))}; the segments are 1 to {len(sizes)}"
+        )
+    marking = {segment: strongest(effects, segment) for segment in sizes.index}
+    drafts = draft_names({segment: marks for segment, marks in marking.items() if segment not in hidden})
+    cards = []
+    for segment, size in sizes.iterrows():
+        seen = segment not in hidden
+        action, disproof = suggest_action(marking[segment]) if seen else DEFAULT_ACTION
+        cards.append(
+            Card(
+                segment=int(segment),
+                name=names.get(segment) or drafts.get(segment, f"segment {segment}"),
+                drafted=segment not in names,
+                customers=int(size["customers"]),
+                share=float(size["share"]),
+                value_share=float(size.get("value_share", np.nan)) if seen else float("nan"),
+                confidence=float(confidence[segment]),
+                marks=_marks(marking[segment], profiles, segment) if seen else [WITHHELD],
+                action=action,
+                disproof=disproof,
+                value=value,
+            )
+        )
+    return cards
+
+
+def _marks(strongest: list[tuple[str, float]], profiles: pd.DataFrame, segment: int) -> list[str]:
+    """Return up to four marks, each with the segment's figure and that of all customers."""
+    own = profiles[profiles["segment"] == segment].set_index("column")
+    marks = [_mark(feature, effect, own.loc[feature]) for feature, effect in strongest if feature in own.index]
+    return [mark for mark in marks if mark][:4] or ["Close to the average customer in every feature."]
+
+
+def _mark(feature: str, effect: float, row: pd.Series) -> str:
+    """Return a mark with medians or, where those are the same, means; nothing if neither shows the effect.
+
+    The effect is measured on the transformed scale, where a long tail weighs less than in a mean.
+    """
+    for here, everywhere, kind in (("median", "overall_median", "median"), ("mean", "overall", "mean")):
+        if (row[here] - row[everywhere]) * effect > 0:
+            values = f"{figure(feature, row[here])} ({kind}; all customers {figure(feature, row[everywhere])})"
+            return f"{word(feature, effect)}: {label(feature)} {values}"
+    return ""

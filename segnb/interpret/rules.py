@@ -1,0 +1,116 @@
+"""Short rules that say in original units who is in a segment, if such rules exist."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.tree import DecisionTreeClassifier
+
+from segnb.wording import label, number, percent
+
+LEAST_FIDELITY = 0.8
+"""Below this cross-validated balanced accuracy no rule is shown."""
+
+DEPTH = 4
+"""A rule has this many conditions at most."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a shallow tree can say about the segments.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `segment`, `rule`, `precision` (share of the customers under the rule who are in the segment), `coverage`
+        (share of the segment's customers under the rule), `customers`; empty below `LEAST_FIDELITY`.
+    fidelity : float
+        Cross-validated balanced accuracy of the tree, 0 to 1; NaN if a segment is too small to tell.
+    """
+
+    table: pd.DataFrame
+    fidelity: float
+
+    def sentence(self) -> str:
+        """Return what the rules are worth, in words."""
+        if np.isnan(self.fidelity):
+            return "A segment has a single customer, so whether short rules describe the segments cannot be told."
+        if self.table.empty:
+            return f"No short rule describes the segments: {self._share()} right, fewer than {LEAST_FIDELITY:.0%}."
+        return f"Short rules describe the segments: {self._share()} right."
+
+    def _share(self) -> str:
+        return f"on customers it has not seen, a tree of depth {DEPTH} gets {percent(self.fidelity)} of each segment"
+
+
+def describe_by_rules(customers: pd.DataFrame, segments: pd.Series, *, seed: int = 0) -> Rules:
+    """Return rules for the segments from a surrogate tree of depth 4, the best rule per segment first.
+
+    Parameters
+    ----------
+    customers : DataFrame of shape (n_customers, n_features)
+        The clustering columns in original units; missing values are filled with the median.
+    segments : Series
+        Segment of each customer, same order.
+
+    >>> table = pd.DataFrame({"orders": [1.0, 2, 3, 8, 9, 10] * 5})
+    >>> describe_by_rules(table, pd.Series([1, 1, 1, 2, 2, 2] * 5)).table["rule"].tolist()
+    ['orders ≤ 5.5', 'orders > 5.5']
+    """
+    values = customers.astype(float).fillna(customers.median())
+    least = max(5, len(values) // 200)
+    tree = DecisionTreeClassifier(max_depth=DEPTH, min_samples_leaf=least, class_weight="balanced", random_state=seed)
+    folds = min(5, int(segments.value_counts().min()))
+    empty = pd.DataFrame(columns=["segment", "rule", "precision", "coverage", "customers"])
+    if folds < 2:
+        return Rules(empty, float("nan"))
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    fidelity = float(cross_val_score(tree, values, segments, cv=splits, scoring="balanced_accuracy").mean())
+    if fidelity < LEAST_FIDELITY:
+        return Rules(empty, fidelity)
+    return Rules(_leaves(tree.fit(values, segments), values, segments), fidelity)
+
+
+def _leaves(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
+    leaf = pd.Series(
+        tree.apply(values.to_numpy() if not hasattr(tree, "feature_names_in_") else values), index=segments.index
+    )
+    counts = pd.crosstab(leaf, segments)
+    rows = []
+    for node, row in counts.iterrows():
+        segment = row.idxmax()
+        rows.append(
+            {
+                "segment": segment,
+                "rule": _words(_path(tree, node), values.columns),
+                "precision": row[segment] / row.sum(),
+                "coverage": row[segment] / counts[segment].sum(),
+                "customers": int(row.sum()),
+            }
+        )
+    table = pd.DataFrame(rows).sort_values(["segment", "coverage"], ascending=[True, False], kind="stable")
+    return table.reset_index(drop=True)
+
+
+def _path(tree: DecisionTreeClassifier, leaf: int) -> list[tuple[int, str, float]]:
+    """Return the conditions from the root to a leaf: feature, direction, threshold."""
+    inner = tree.tree_
+    steps, node = [], leaf
+    while node != 0:
+        parent = int(np.flatnonzero((inner.children_left == node) | (inner.children_right == node))[0])
+        sign = "≤" if inner.children_left[parent] == node else ">"
+        steps.append((int(inner.feature[parent]), sign, float(inner.threshold[parent])))
+        node = parent
+    return steps[::-1]
+
+
+def _words(path: list[tuple[int, str, float]], names: pd.Index) -> str:
+    """Return the conditions in words, the tightest of each feature and direction only."""
+    tightest: dict[tuple[int, str], float] = {}
+    for feature, sign, threshold in path:
+        tighter = min if sign == "≤" else max
+        tightest[feature, sign] = tighter(threshold, tightest.get((feature, sign), threshold))
+    return " and ".join(
+        f"{label(names[feature])} {sign} {number(value)}" for (feature, sign), value in tightest.items()
+    )

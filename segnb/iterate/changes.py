@@ -1,0 +1,118 @@
+"""Customers who moved, a model that moved, and the noise both are measured against: three things kept apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from segnb.iterate.matching import match_segments
+from segnb.iterate.snapshot import Snapshot
+
+N_REFITS = 20
+"""Bootstrap refits that the noise floor is measured on."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed between two snapshots, each as a share of customers in another segment.
+
+    Attributes
+    ----------
+    before, after : Series
+        The old model's segments of the old and of the new customers, in today's numbers; an old segment that
+        has no counterpart today is numbered after them.
+    behaviour : float
+        Customers in both snapshots whom the old model puts elsewhere now: they changed.
+    model : float
+        New customers whom the new model, its segments matched, puts elsewhere than the old one: the model changed.
+    noise : float
+        The same between the new model and refits on bootstrap samples, on average: what chance alone does.
+    noise_high : float
+        The 95 % quantile of that noise.
+    fit_ratio : float
+        Mean distance to the nearest old centre, new customers over old; above 1 the old model fits worse.
+    unlike : float
+        New customers further from the old centres than 99 % of the old ones were.
+    matches : DataFrame
+        Old segments matched to new ones on the new customers, as returned by `match_segments`.
+    """
+
+    before: pd.Series
+    after: pd.Series
+    behaviour: float
+    model: float
+    noise: float
+    noise_high: float
+    fit_ratio: float
+    unlike: float
+    matches: pd.DataFrame
+
+
+def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = N_REFITS, seed: int = 0) -> Changes:
+    """Return what changed: behaviour, model and noise floor, never mixed.
+
+    Behaviour is the old model on old and on new data; model is the old and the new model on the same new data;
+    noise is the new model against refits of itself on bootstrap samples of the new data.
+
+    Parameters
+    ----------
+    previous, current : Snapshot
+    n_refits : int, default 20
+        Bootstrap refits for the noise floor.
+    seed : int, default 0
+    """
+    before, after = previous.assign(previous.customers), previous.assign(current.customers)
+    new = current.assign(current.customers)
+    matches = match_segments(after, new, known=range(1, len(previous.model.cluster_centers_) + 1))
+    today = _todays_numbers(matches)
+    both = before.index.intersection(after.index)
+    noise = _noise(current, n_refits, seed)
+    old_distances, new_distances = previous.distances(previous.customers), previous.distances(current.customers)
+    return Changes(
+        before=before.map(today),
+        after=after.map(today),
+        behaviour=float((before.loc[both] != after.loc[both]).mean()) if len(both) else float("nan"),
+        model=share_moved(after, new),
+        noise=float(np.mean(noise)),
+        noise_high=float(np.quantile(noise, 0.95)),
+        fit_ratio=float(new_distances.mean() / old_distances.mean()) if old_distances.mean() > 0 else float("nan"),
+        unlike=float((new_distances > np.quantile(old_distances, 0.99)).mean()),
+        matches=matches,
+    )
+
+
+def share_moved(one: pd.Series, other: pd.Series) -> float:
+    """Return the share of customers in another segment after the segments of both sides are matched.
+
+    >>> share_moved(pd.Series([1, 1, 2, 2]), pd.Series([2, 2, 1, 2]))
+    0.25
+    """
+    matched = match_segments(one, other).dropna(subset=["previous", "current"])
+    renamed = one.map(dict(zip(matched["previous"].astype(int), matched["current"].astype(int))))
+    return float((renamed != other).mean())
+
+
+def _todays_numbers(matches: pd.DataFrame) -> dict[int, int]:
+    """Return the number of today for each old segment; those without a counterpart come after today's."""
+    old = matches.dropna(subset="previous").set_index("previous")["current"]
+    free = int(matches["current"].max())
+    numbers = {}
+    for segment, counterpart in old.items():
+        free += pd.isna(counterpart)
+        numbers[int(segment)] = free if pd.isna(counterpart) else int(counterpart)
+    return numbers
+
+
+def _noise(current: Snapshot, n_refits: int, seed: int) -> list[float]:
+    features = current.features(current.customers)
+    own = pd.Series(current.model.predict(features) + 1, index=features.index)
+    k = len(current.model.cluster_centers_)
+    moved = []
+    with threadpool_limits(1):
+        for number in range(n_refits):
+            rows = np.random.default_rng([seed, number]).integers(len(features), size=len(features))
+            refit = KMeans(k, n_init=3, random_state=seed + number).fit(features.iloc[rows])
+            moved.append(share_moved(own, pd.Series(refit.predict(features) + 1, index=features.index)))
+    return moved

@@ -1,0 +1,116 @@
+"""What to do next, with the reasons: keep, rescore, refit or redesign."""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from segnb.iterate.changes import Changes
+from segnb.wording import label, listed, number, percent
+
+MOVED = 0.02
+"""How far the customers who moved must exceed the noise floor for scoring everybody again, as a share."""
+
+BEYOND_NOISE = 0.05
+"""How far the model's change must exceed the noise floor to call for a refit, as a share of customers."""
+
+UNLIKE = 0.05
+"""Share of customers unlike anyone segmented before that calls for a refit; 0.01 is to be expected."""
+
+MEANINGS = {
+    "keep": "Nothing needs to be done: customers and segments are where they were.",
+    "rescore": "Give every customer the segment of today with the model at hand; the segments themselves still hold.",
+    "refit": "Fit the same number of segments again; the old centres no longer describe the customers.",
+    "redesign": "Choose the segments anew: at least one is no longer what it was.",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do next.
+
+    Attributes
+    ----------
+    decision : {"keep", "rescore", "refit", "redesign"}
+    meaning : str
+        The decision in a sentence.
+    reasons : list of str
+        Sentences with the figures that decided.
+    compared_with : str
+        The earlier segmentation, or "" if there was none.
+    """
+
+    decision: str
+    meaning: str
+    reasons: list[str]
+    compared_with: str
+
+    def sentence(self) -> str:
+        """Return the decision and its meaning in one sentence."""
+        return f"{self.decision}: {self.meaning}"
+
+    def to_dict(self) -> dict:
+        """Return the decision as plain types, ready for JSON."""
+        return asdict(self)
+
+
+def decide(
+    changes: Changes | None, drifts: pd.DataFrame | None = None, compared_with: str = "", why_not: str = ""
+) -> Decision:
+    """Return what to do next.
+
+    redesign if a segment did not survive; refit if the model's change exceeds the noise floor by 5 % of the
+    customers, or more than 5 % of the customers are unlike anyone before; rescore if the customers who
+    moved exceed the noise floor by 2 %; keep otherwise.
+
+    Parameters
+    ----------
+    changes : Changes or None
+        None if there is nothing to compare with.
+    drifts : DataFrame, optional
+        As returned by `drift`; named among the reasons.
+    compared_with : str
+        What to call the earlier segmentation.
+    why_not : str
+        Why there is nothing to compare with, if so.
+
+    >>> decide(None).decision
+    'keep'
+    """
+    if changes is None:
+        return Decision("keep", "This run is the one that later runs are compared with.", [why_not], "")
+    decision = _rank(changes)
+    return Decision(decision, MEANINGS[decision], _reasons(changes, drifts), compared_with)
+
+
+def _rank(changes: Changes) -> str:
+    if (changes.matches["fate"] != "survived").any():
+        return "redesign"
+    if changes.model > changes.noise_high + BEYOND_NOISE or changes.unlike > UNLIKE:
+        return "refit"
+    return "rescore" if changes.behaviour >= MOVED + changes.noise else "keep"
+
+
+def _fates_words(fates: pd.Series) -> str:
+    if list(fates.index) == ["survived"]:
+        return f"All {fates.iloc[0]} segments survived."
+    return "Of the segments then and now, " + listed([f"{count} {fate}" for fate, count in fates.items()]) + "."
+
+
+def _reasons(changes: Changes, drifts: pd.DataFrame | None) -> list[str]:
+    reasons = [
+        _fates_words(changes.matches["fate"].value_counts()),
+        f"{percent(changes.behaviour)} of the customers there both times changed segment by what they did.",
+        f"Fitting the model again moves {percent(changes.model)} of the customers; chance alone moves "
+        f"{percent(changes.noise)} on average and up to {percent(changes.noise_high)}.",
+        f"{percent(changes.unlike)} of the customers are unlike anyone segmented before (1% is to be expected), and "
+        f"the mean distance to a centre is {number(changes.fit_ratio)} times the earlier one.",
+    ]
+    if drifts is not None:
+        drifted = drifts[drifts["drifted"]]
+        names = [
+            f"{label(row.column)} ({number(row.before)} to {number(row.after)})" for row in drifted.head(3).itertuples()
+        ]
+        reasons.append(
+            f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
+        )
+    return reasons

@@ -1,0 +1,64 @@
+"""A segmentation at one point in time: the customers, and the model that was fitted to them."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.pipeline import Pipeline
+
+from segnb.errors import RunError
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Customers as of a date with the pipeline and the k-means model fitted to them.
+
+    Attributes
+    ----------
+    label : str
+        What to call it, for instance a run's name or a date.
+    customers : DataFrame
+        One row per customer, original units.
+    columns : list of str
+        The clustering columns.
+    pipeline : Pipeline
+        From those columns to the scaled matrix.
+    model : KMeans
+        Its centres in the order of the segments' numbers.
+    """
+
+    label: str
+    customers: pd.DataFrame
+    columns: list[str]
+    pipeline: Pipeline
+    model: KMeans
+
+    def features(self, customers: pd.DataFrame) -> pd.DataFrame:
+        """Return customers, of this or another date, as this snapshot's scaled matrix.
+
+        Raises
+        ------
+        RunError
+            If a clustering column is missing; all that are missing are listed.
+        """
+        missing = [name for name in self.columns if name not in customers]
+        if missing:
+            raise RunError(
+                f"{self.label} was made from columns that the other customers do not have: {', '.join(missing)}; "
+                "compare with a run made from the same columns"
+            )
+        wrong = [name for name in self.columns if not pd.api.types.is_numeric_dtype(customers[name])]
+        if wrong:
+            raise RunError(
+                f"{self.label} was made from {', '.join(wrong)} as numbers, which the other customers have not"
+            )
+        return self.pipeline.transform(customers[self.columns].astype("float64")).set_axis(customers.index)
+
+    def assign(self, customers: pd.DataFrame) -> pd.Series:
+        """Return the segment that this snapshot's model gives to each customer, counted from 1."""
+        features = self.features(customers)
+        return pd.Series(self.model.predict(features) + 1, index=customers.index, name="segment")
+
+    def distances(self, customers: pd.DataFrame) -> pd.Series:
+        """Return each customer's distance to the nearest centre, in this snapshot's scaled space."""
+        return pd.Series(self.model.transform(self.features(customers)).min(axis=1), index=customers.index)

@@ -1,0 +1,83 @@
+"""Where things are: the project folder, the notebooks, the data sources and the runs."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from segnb.errors import DataError
+
+STEPS = ("prepare", "choose_k", "cluster", "interpret", "iterate")
+
+_PACKAGE = Path(__file__).parent
+_SHARE = _PACKAGE / "share" if (_PACKAGE / "share").is_dir() else _PACKAGE.parent
+
+
+def notebook_path(step: str) -> Path:
+    """Return the path of the notebook that carries out `step`.
+
+    Inside a checkout this is the checkout's own notebook, otherwise the one in the installed package.
+
+    >>> notebook_path("choose_k").name
+    '02_choose_k.ipynb'
+    """
+    name = f"{STEPS.index(step) + 1:02d}_{step}.ipynb"
+    own = project_folder() / "notebooks" / name
+    return own if own.is_file() else _SHARE / "notebooks" / name
+
+
+def project_folder() -> Path:
+    """Return the folder that paths and runs are anchored to.
+
+    That is `SEGNB_PROJECT` where the runner has set it, else the nearest folder from here upwards with a
+    `notebooks/01_prepare.ipynb`, else the current folder: a kernel starts wherever its caller stood.
+    """
+    if os.environ.get("SEGNB_PROJECT"):
+        return Path(os.environ["SEGNB_PROJECT"])
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks" / "01_prepare.ipynb").is_file():
+            return folder
+    return here
+
+
+def outputs_folder() -> Path:
+    """Return the folder that holds one folder per run."""
+    return project_folder() / "outputs"
+
+
+def find_file(source: str) -> Path:
+    """Return the file that `source` names.
+
+    Parameters
+    ----------
+    source : str
+        A path, looked up from the current folder, then the project folder, then the files that come with
+        segnb; or `package:NAME/PATH`, a file inside an installed Python package.
+
+    Raises
+    ------
+    DataError
+        If there is no such file; the message lists where it was looked for.
+
+    >>> find_file("data/shop.yaml").name
+    'shop.yaml'
+    """
+    candidates = _package_candidates(source) if source.startswith("package:") else _path_candidates(source)
+    for path in candidates:
+        if path.is_file():
+            return path
+    looked = ", ".join(dict.fromkeys(str(path.parent) for path in candidates))
+    raise DataError(f"{source}: no such file (looked in {looked}); check the path, or give it in full")
+
+
+def _path_candidates(source: str) -> list[Path]:
+    path = Path(source).expanduser()
+    return [path] if path.is_absolute() else [base / path for base in (Path.cwd(), project_folder(), _SHARE)]
+
+
+def _package_candidates(source: str) -> list[Path]:
+    name, _, inside = source.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or spec.origin is None:
+        raise DataError(f"{source}: the Python package {name!r} is not installed; pip install 'segnb[real]' brings it")
+    return [Path(spec.origin).parent / inside]

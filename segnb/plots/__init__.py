@@ -1,0 +1,26 @@
+"""Figures from the steps' tables; the only part that imports matplotlib, seaborn and yellowbrick."""
+
+from segnb.plots.choose_k import elbow, evidence_overview, silhouette
+from segnb.plots.cluster import intercluster_distance, pca_view, scatter
+from segnb.plots.interpret import boxes, centre_heatmap, descriptor_shares, sizes, snake
+from segnb.plots.iterate import change_bars, drift_bars, migration_matrix
+from segnb.plots.prepare import distributions, rank2d
+
+__all__ = [
+    "boxes",
+    "centre_heatmap",
+    "change_bars",
+    "descriptor_shares",
+    "distributions",
+    "drift_bars",
+    "elbow",
+    "evidence_overview",
+    "intercluster_distance",
+    "migration_matrix",
+    "pca_view",
+    "rank2d",
+    "scatter",
+    "silhouette",
+    "sizes",
+    "snake",
+]

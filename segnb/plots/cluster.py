@@ -1,0 +1,110 @@
+"""Figures of step 3: the segments in the plane of two features, on the main directions, and among each other."""
+
+from copy import copy
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from sklearn.cluster import KMeans
+from sklearn.manifold import MDS
+
+from segnb.colours import segment_colours
+from segnb.plots.style import INK, new_axes, styled
+from segnb.plots.yellow import InterclusterDistance
+from segnb.wording import label
+
+MOST_POINTS = 5000
+"""A scatter plot draws a sample of this many customers at most."""
+
+
+@styled
+def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Axes | None = None) -> Axes:
+    """Return the customers in the plane of two columns, in original units, coloured by segment.
+
+    Parameters
+    ----------
+    customers : DataFrame
+    segments : Series
+        Segment of each customer, same index.
+    x, y : str
+        Columns across and up.
+    """
+    ax = new_axes(ax, 7.5, 5)
+    points = customers[list(dict.fromkeys((x, y)))].astype(float).assign(segment=segments.to_numpy())
+    _points(points, x, y, ax)
+    ax.set(xlabel=label(x), ylabel=label(y))
+    ax.set_title(f"{label(y)[:1].upper()}{label(y)[1:]} against {label(x)}, by segment")
+    return ax
+
+
+@styled
+def pca_view(
+    points: pd.DataFrame,
+    directions: pd.DataFrame,
+    shares: tuple[float, float],
+    segments: pd.Series,
+    ax: Axes | None = None,
+) -> Axes:
+    """Return the customers on their two main directions, with an arrow for each leading feature.
+
+    Parameters
+    ----------
+    points, directions, shares
+        As in `segnb.cluster.Projection`.
+    segments : Series
+        Segment of each customer, same index as `points`.
+    """
+    ax = new_axes(ax, 7.5, 5.5)
+    first, second = points.columns
+    _points(points.assign(segment=segments.to_numpy()), first, second, ax)
+    reach = 0.85 * points.abs().max().min() / max(np.hypot(*directions.to_numpy().T).max(), 1e-9)
+    longest = np.hypot(*directions.to_numpy().T).argsort()[::-1][:6]
+    for name, (across, up) in directions.iloc[longest].iterrows():
+        ax.annotate("", xy=(reach * across, reach * up), xytext=(0, 0), arrowprops={"arrowstyle": "->", "color": INK})
+        ax.annotate(
+            label(name),
+            xy=(1.08 * reach * across, 1.08 * reach * up),
+            ha="center",
+            va="center",
+            fontsize=8,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )
+    ax.set(xlabel=f"first direction ({shares[0]:.0%} of the variance)", ylabel=f"second direction ({shares[1]:.0%})")
+    ax.set_title(f"The segments on the two main directions, {sum(shares):.0%} of the variance")
+    return ax
+
+
+@styled
+def intercluster_distance(model: KMeans, features: pd.DataFrame, segments: pd.Series, ax: Axes | None = None) -> Axes:
+    """Return yellowbrick's map of the distances between the centres, with areas by the segments' sizes."""
+    ax = new_axes(ax, 6, 5.5)
+    drawn = InterclusterDistance(_nameless(model), ax=ax, force_model=True, legend=False, is_fitted=True)
+    drawn._transformer = MDS(2, n_init=4, init="random", random_state=0)
+    drawn.fit(features.to_numpy())
+    drawn.finalize()
+    colours = segment_colours(segments)
+    for text, segment in zip([t for t in ax.texts if t.get_text().isdigit()], colours):
+        text.set_text(str(segment))
+    ax.collections[0].set(facecolor=[colours[segment] for segment in colours], alpha=0.6)
+    ax.margins(0.35)
+    ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
+    ax.set_title("How far the centres lie apart; area = size of the segment")
+    return ax
+
+
+def _nameless(model: KMeans) -> KMeans:
+    """Return the model as one that was fitted to an array, which is what yellowbrick shows it."""
+    bare = copy(model)
+    if hasattr(bare, "feature_names_in_"):
+        del bare.feature_names_in_
+    return bare
+
+
+def _points(points: pd.DataFrame, x: str, y: str, ax: Axes) -> None:
+    shown = points if len(points) <= MOST_POINTS else points.sample(MOST_POINTS, random_state=0)
+    colours = segment_colours(points["segment"])
+    sns.scatterplot(
+        shown, x=x, y=y, hue="segment", palette=colours, hue_order=list(colours), s=16, alpha=0.65, linewidth=0, ax=ax
+    )
+    ax.legend(title="segment", frameon=True, fontsize=9)

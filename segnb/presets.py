@@ -1,0 +1,73 @@
+"""Parameters as people write them: presets in YAML, and NAME=VALUE on the command line."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from segnb.errors import DataError
+from segnb.parameters import PARAMETERS, check_parameters
+from segnb.paths import find_file
+
+
+def read_preset(source: str) -> dict[str, Any]:
+    """Return the parameters in a YAML file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or holds no mapping of parameter names to values.
+
+    >>> read_preset("data/shop.yaml")["run"]
+    'shop'
+    """
+    try:
+        values = yaml.safe_load(find_file(source).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{source}: no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{source}: a preset holds lines of NAME: VALUE, this one holds {type(values).__name__}")
+    return {str(name): _as_text(str(name), value) for name, value in values.items()}
+
+
+def read_values(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters given as NAME=VALUE.
+
+    A parameter that is a text is taken as it stands, so 007 stays 007; the others are read as YAML.
+
+    Raises
+    ------
+    DataError
+        If there is no "=", or the value is no YAML.
+
+    >>> read_values(["k=5", "run=007", "features=[age, spend]"])
+    {'k': 5, 'run': '007', 'features': ['age', 'spend']}
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise DataError(f"-p {pair}: write it as NAME=VALUE, for instance -p k=5")
+        values[name] = text if _is_text(name) else _from_yaml(name, text)
+    check_parameters({name: values[name] for name in values if name not in PARAMETERS})
+    return values
+
+
+def _is_text(name: str) -> bool:
+    return name not in PARAMETERS or isinstance(PARAMETERS[name].default, str)
+
+
+def _from_yaml(name: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise DataError(
+            f"-p {name}={text}: the value is no YAML; lists are written [a, b], mappings {{a: b}}"
+        ) from None
+
+
+def _as_text(name: str, value: Any) -> Any:
+    """Return a value, as text where YAML made a date or a number of what is meant as text."""
+    from datetime import date
+
+    return str(value) if name in PARAMETERS and _is_text(name) and isinstance(value, date | int) else value

@@ -1,0 +1,1 @@
+"""Runs: their folders and artifacts, carrying the notebooks out, and the pages made of them."""

@@ -1,0 +1,123 @@
+"""The pages of a run: one per step, made from its notebook, and the summary made from the artifacts."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+from nbconvert import HTMLExporter
+
+from segnb.colours import segment_colours
+from segnb.parameters import changed_parameters, check_parameters
+from segnb.paths import STEPS, notebook_path
+from segnb.runs.store import Run, write_whole
+from segnb.wording import percent
+
+TEMPLATES = Path(__file__).parent / "templates"
+STEP_NAMES = {
+    "prepare": "1 · Prepare",
+    "choose_k": "2 · Choose k",
+    "cluster": "3 · Cluster",
+    "interpret": "4 · Interpret",
+    "iterate": "5 · Iterate",
+}
+PICTURES = {"sizes": "interpret", "heatmap": "interpret", "view": "cluster", "changes": "iterate"}
+"""The figures of the summary, by the tag `summary-…` of their cell, and the step whose notebook has them."""
+
+
+def write_page(notebook: Path, run: str) -> None:
+    """Write the HTML page of an executed notebook beside it: prose and results, no code, nothing from outside."""
+    document = nbformat.read(notebook, as_version=4)
+    for cell in document.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.html)", cell.source)
+    step = notebook.stem[3:]
+    exporter = HTMLExporter(template_name="step", extra_template_basedirs=[str(TEMPLATES)])
+    exporter.exclude_anchor_links = True
+    look = {
+        "title": STEP_NAMES[step],
+        "run": run,
+        "css": _css(),
+        "pages": _pages(notebook.parent, here=step, all_steps=True),
+    }
+    html, _ = exporter.from_notebook_node(document, resources={"segnb": look})
+    write_whole(notebook.with_suffix(".html"), lambda path: path.write_text(html, encoding="utf-8"))
+
+
+def write_index(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `index.html`, the run on one page, from the artifacts that are there."""
+    run = Run(manifest["run"], folder)
+    parameters = check_parameters(manifest["parameters"])
+    choice, cards, decision = (_optional(run, name) for name in ("choice.json", "cards.json", "decision.json"))
+    html = (
+        _environment()
+        .get_template("summary.html.j2")
+        .render(
+            run=run.name,
+            css=_css(),
+            pages=_pages(folder),
+            choice=choice,
+            headline=choice and _headline(choice, cards),
+            verdict=choice and choice["meaning"],
+            cards=cards,
+            has_value=bool(cards) and any(card["value_share"] is not None for card in cards),
+            value=parameters.value,
+            colours=segment_colours(card["segment"] for card in cards or []),
+            decision=decision,
+            pictures=_pictures(folder),
+            notes=(_optional(run, "prepare.json") or {}).get("notes", []),
+            manifest=manifest,
+            changed={name: repr(value) for name, value in changed_parameters(parameters).items()},
+        )
+    )
+    write_whole(folder / "index.html", lambda path: path.write_text(html, encoding="utf-8"))
+
+
+def _headline(choice: dict[str, Any], cards: list[dict[str, Any]] | None) -> str:
+    customers = f"{sum(card['customers'] for card in cards):,} customers" if cards else "The customers"
+    return f"{customers} in {choice['k']} segments, {choice['verdict']}."
+
+
+def _optional(run: Run, name: str) -> Any:
+    return run.read(name) if (run.folder / name).is_file() else None
+
+
+def _pages(folder: Path, here: str = "", all_steps: bool = False) -> list[dict[str, Any]]:
+    """Return the links to the steps' pages: those that are there, or all of them while the run is being made."""
+    names = {step: notebook_path(step).with_suffix(".html").name for step in STEPS}
+    there = [step for step in STEPS if all_steps or (folder / names[step]).is_file()]
+    return [{"href": names[step], "name": STEP_NAMES[step], "here": step == here} for step in there]
+
+
+def _pictures(folder: Path) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name, step in PICTURES.items():
+        path = folder / notebook_path(step).name
+        if path.is_file() and (picture := _picture(path, f"summary-{name}")):
+            found[name] = picture
+    return found
+
+
+def _picture(notebook: Path, tag: str) -> dict[str, Any] | None:
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if tag in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    about = output.metadata.get("image/png", {})
+                    return {
+                        "png": output.data["image/png"],
+                        "alt": about.get("alt", tag),
+                        "width": about.get("width", ""),
+                    }
+    return None
+
+
+def _css() -> str:
+    return (TEMPLATES / "page.css").read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    environment.filters["percent"] = lambda share: "–" if share is None else percent(share)
+    return environment

@@ -1,0 +1,239 @@
+"""Carry the five notebooks out, one after the other, and publish what they made."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from jupyter_client import AsyncKernelManager
+from nbformat import NotebookNode
+
+from segnb.errors import DataError, RunError
+from segnb.parameters import Parameters, check_parameters
+from segnb.paths import STEPS, find_file, notebook_path, outputs_folder, project_folder
+from segnb.runs.kernels import KernelsAhead, kernels_ahead
+from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook, n_code_cells
+from segnb.runs.stage import MANIFEST, Stage, read_manifest, sha256
+from segnb.runs.written import WRITTEN_BY
+
+VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")
+
+
+class Progress(Protocol):
+    """What the runner tells whoever watches."""
+
+    def start(self, step: str, n_cells: int) -> None:
+        """Say that a step begins."""
+
+    def advance(self) -> None:
+        """Say that a cell is done."""
+
+    def finish(self, step: str, seconds: float) -> None:
+        """Say that a step is done."""
+
+
+@dataclass
+class Job:
+    """One run on its way.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    steps : list of str
+        The steps to carry out.
+    stage : Stage
+    manifest : dict
+        What will stand in `run.json`.
+    """
+
+    parameters: Parameters
+    steps: list[str]
+    stage: Stage
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+def run_workflow(
+    values: Mapping[str, Any], progress: Progress, *, first: str | None = None, last: str | None = None
+) -> Path:
+    """Return the folder of the published run.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        Parameters that differ from their defaults or, with `first`, from those of the run that is continued.
+    progress : Progress
+    first, last : str, optional
+        Steps to begin and end with; with `first` the run's earlier steps are taken as they are.
+
+    Raises
+    ------
+    DataError
+        If parameters or data cannot be used: nothing is published, nothing is kept.
+    RunError
+        If a step fails: what there is, with the partial notebook, is kept beside the run's folder.
+    """
+    job, copy_from = _plan(values, first, last)
+    folder = job.stage.open(copy_from, _made_from(job.steps[0]))
+    try:
+        _carry_out(job, folder, progress)
+        _finish(job, folder)
+    except RunError as error:
+        remains = job.stage.keep_remains(job.manifest | {"state": "failed", "error": str(error)})
+        raise RunError(f"{error} (kept: {_shown(remains)})") from None
+    except BaseException:
+        job.stage.discard()
+        raise
+    return job.stage.publish(job.manifest | {"state": "complete"})
+
+
+def _plan(values: Mapping[str, Any], first: str | None, last: str | None) -> tuple[Job, Path | None]:
+    """Return the job, checked, and the folder of the run that it continues."""
+    parameters = check_parameters(values)
+    stage = Stage(parameters.run)
+    start, stop = STEPS.index(first or STEPS[0]), STEPS.index(last or STEPS[-1])
+    if start > stop:
+        raise DataError(f"--from {first} comes after --until {last}; the steps are {', '.join(STEPS)}")
+    steps = list(STEPS[start : stop + 1])
+    copy_from = stage.earlier() if first else None
+    recorded: dict[str, Any] = {}
+    if copy_from:
+        recorded = read_manifest(copy_from)
+        parameters = check_parameters(_revived(recorded["parameters"]) | dict(values))
+        _check_upstream(parameters, check_parameters(_revived(recorded["parameters"])), steps, first)
+        _check_done(recorded, STEPS[:start], copy_from)
+    _check_sources(parameters)
+    kept = {step: state for step, state in recorded.get("steps", {}).items() if step in STEPS[:start]}
+    manifest = {
+        "run": parameters.run,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "parameters": parameters.model_dump(),
+        "inputs": _inputs(parameters),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
+        "steps": kept,
+    }
+    return Job(parameters, steps, stage, manifest), copy_from
+
+
+def _made_from(first: str) -> set[str]:
+    """Return the names of all files that a step and the steps after it make, and of the summary."""
+    steps = STEPS[STEPS.index(first) :]
+    notebooks = [notebook_path(step) for step in steps]
+    pages = {path.with_suffix(suffix).name for path in notebooks for suffix in (".ipynb", ".html")}
+    return pages | {name for step in steps for name in WRITTEN_BY[step]} | {"index.html", MANIFEST}
+
+
+def _revived(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return recorded parameters without those of other versions, whose meaning nobody knows here."""
+    return {name: value for name, value in recorded.items() if name in Parameters.model_fields}
+
+
+def _check_upstream(now: Parameters, recorded: Parameters, steps: list[str], first: str) -> None:
+    """Check that no parameter differs which only steps that are not run again would use."""
+    used = {name for step in steps for name in declared_parameters(load_notebook(step))}
+    idle = [name for name, value in now if value != getattr(recorded, name) and name not in used]
+    if idle:
+        raise DataError(
+            f"{', '.join(idle)}: used by earlier steps only, which --from {first} does not run again; "
+            "begin with an earlier step"
+        )
+
+
+def _check_done(recorded: Mapping[str, Any], needed: tuple[str, ...], folder: Path) -> None:
+    open_steps = [step for step in needed if recorded.get("steps", {}).get(step, {}).get("state") != "done"]
+    if open_steps:
+        raise RunError(f"{_shown(folder)}: step {open_steps[0]} is not done there; begin with --from {open_steps[0]}")
+
+
+def _check_sources(parameters: Parameters) -> None:
+    """Check before anything runs that the files and the runs that the parameters name are there."""
+    for source in _sources(parameters):
+        find_file(source)
+    for name in ("start_from", "previous"):
+        run = getattr(parameters, name)
+        if run and not (outputs_folder() / run).is_dir():
+            raise DataError(f"{name}={run!r}: there is no such run in {_shown(outputs_folder())}")
+
+
+def _sources(parameters: Parameters) -> list[str]:
+    return [source for source in (parameters.customers, parameters.purchases, parameters.products) if source]
+
+
+def _inputs(parameters: Parameters) -> dict[str, str]:
+    return {source: sha256(find_file(source)) for source in _sources(parameters)}
+
+
+def _carry_out(job: Job, folder: Path, progress: Progress) -> None:
+    """Execute the notebooks; while one works, the next one's kernel does its imports and pages are written."""
+    env = os.environ | {
+        "SEGNB_PROJECT": str(project_folder()),
+        "SEGNB_STAGE": str(folder),
+        "MPLBACKEND": "agg",
+        "TQDM_DISABLE": "1",
+    }
+    notebooks = {step: load_notebook(step) for step in job.steps}
+    warm_ups = [_warm_up(notebook) for notebook in notebooks.values()]
+    with kernels_ahead(warm_ups, env, str(project_folder())) as kernels, ThreadPoolExecutor(1) as writer:
+        pages: list[Future] = []
+        for step in job.steps:
+            begun = time.monotonic()
+            _execute_step(job, step, folder, notebooks[step], kernels.take(), progress, kernels)
+            seconds = time.monotonic() - begun
+            job.manifest["steps"][step] = {"state": "done", "seconds": round(seconds, 2)}
+            pages.append(writer.submit(_write_page, folder, step, job.parameters.run))
+            progress.finish(step, seconds)
+        for page in pages:
+            page.result()
+
+
+def _execute_step(
+    job: Job,
+    step: str,
+    folder: Path,
+    notebook: NotebookNode,
+    kernel: AsyncKernelManager,
+    progress: Progress,
+    kernels: KernelsAhead,
+) -> None:
+    """Execute one notebook; while it works, the next ones' kernels start."""
+    from segnb.runs.engine import execute
+
+    def on_cell() -> None:
+        kernels.top_up()
+        progress.advance()
+
+    values = {name: getattr(job.parameters, name) for name in declared_parameters(notebook)}
+    progress.start(step, n_code_cells(notebook))
+    job.manifest["steps"][step] = {"state": "begun"}
+    output = folder / notebook_path(step).name
+    execute(notebook, output, values, kernel, on_cell)
+
+
+def _warm_up(notebook: NotebookNode) -> str:
+    """Return what a kernel does ahead of its notebook: its imports, and that of what reads and writes models."""
+    return f"{import_lines(notebook)}\nimport skops.io as _skops"
+
+
+def _write_page(folder: Path, step: str, run: str) -> None:
+    from segnb.runs.report import write_page
+
+    write_page(folder / notebook_path(step).name, run)
+
+
+def _finish(job: Job, folder: Path) -> None:
+    from segnb.runs.report import write_index
+
+    job.manifest["finished"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    write_index(folder, job.manifest)
+
+
+def _shown(path: Path) -> str:
+    """Return a path as the person at the command line would write it."""
+    with suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

@@ -1,0 +1,70 @@
+"""Snapshots to compare: of a run, and of the same purchase log as of an earlier date."""
+
+from segnb.cluster import fit_segments
+from segnb.data import load_customers
+from segnb.errors import DataError
+from segnb.iterate import Snapshot
+from segnb.parameters import Parameters, check_parameters
+from segnb.prepare import prepare
+from segnb.runs.store import Run
+
+PREPARING = {"missing", "outliers", "transform", "scale", "weights", "seed"}
+
+
+def snapshot_of(run: Run) -> Snapshot:
+    """Return what a run segmented, with its pipeline and model.
+
+    Raises
+    ------
+    RunError
+        If an artifact is missing or damaged.
+    """
+    return Snapshot(
+        run.name,
+        run.read("customers.parquet"),
+        run.read("prepare.json")["columns"],
+        run.read("prepare.skops"),
+        run.read("model.skops"),
+    )
+
+
+def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None, list[str]]:
+    """Return the snapshot to compare with, and notes on it; None, and why, where there is nothing to compare with.
+
+    That is the run `previous`, or the run's own purchase log as of `lookback_days` earlier, prepared with the
+    same settings and cut into as many segments.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
+    parameters : Parameters
+        `previous`, `lookback_days`, `n_init` and `seed` are used.
+    """
+    if parameters.previous:
+        return _if_known(run, snapshot_of(Run(parameters.previous)))
+    made = run.read("prepare.json")
+    first_step = check_parameters(made["settings"])
+    if not first_step.purchases:
+        return None, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
+    try:
+        source = load_customers(first_step, days_earlier=parameters.lookback_days, categories=made["categories"])
+        prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=PREPARING))
+        k = len(run.read("centres.csv"))
+        model = fit_segments(prepared.features, k, n_init=parameters.n_init, seed=parameters.seed)
+    except DataError as error:
+        return None, [
+            f"The purchase log as of {parameters.lookback_days} days earlier cannot be compared with: {error}"
+        ]
+    if not source.full_window:
+        days = f"{first_step.window_days} days, {parameters.lookback_days} days earlier"
+        return None, [f"The purchase log does not fill a window of {days}; lower window_days or lookback_days."]
+    label = f"the same log as of {source.as_of}"
+    return Snapshot(label, prepared.customers, prepared.columns, prepared.pipeline, model), []
+
+
+def _if_known(run: Run, previous: Snapshot) -> tuple[Snapshot | None, list[str]]:
+    """Return the earlier run's snapshot unless one of the two has row numbers for ids, which name nobody."""
+    if "row" in (run.read("customers.parquet").index.name, previous.customers.index.name):
+        return None, ["Without a customer id (customer_id) nobody can be found again in another run."]
+    return previous, []

@@ -1,0 +1,182 @@
+"""A run's folder: artifacts that appear whole or not at all, and a readable word when one is missing."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segnb.errors import DataError, RunError
+from segnb.parameters import RUN_NAME
+from segnb.paths import outputs_folder
+from segnb.runs.written import WRITTEN_BY
+
+TRUSTED = ["numpy.dtype", "segnb.transformers.Clipper", "segnb.transformers.SkewTamer", "segnb.transformers.Weigher"]
+"""The types that a saved model may hold besides those that skops knows to be harmless."""
+
+STAGE = "SEGNB_STAGE"
+"""Environment variable: the folder in which the runner lets a run grow before it is published."""
+
+
+class Run:
+    """The artifacts of one run.
+
+    Parameters
+    ----------
+    name : str
+        The run's name; its folder is `outputs/<name>`, or the runner's stage while the runner makes it.
+    folder : Path, optional
+        The folder itself, where it is already known.
+
+    Raises
+    ------
+    DataError
+        If the name is no run name.
+    """
+
+    def __init__(self, name: str, folder: Path | None = None):
+        if not RUN_NAME.fullmatch(name):
+            raise DataError(
+                f"run={name!r}: a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64"
+            )
+        stage = Path(os.environ[STAGE]) if os.environ.get(STAGE) else None
+        self.name = name
+        self.folder = folder or (stage if stage and stage.name == name else outputs_folder() / name)
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}, {len(self.artifacts())} artifacts)"
+
+    def artifacts(self) -> list[str]:
+        """Return the names of the artifacts that are there, in the order of the steps."""
+        return [name for names in WRITTEN_BY.values() for name in names if (self.folder / name).is_file()]
+
+    def write(self, name: str, value: Any) -> None:
+        """Write an artifact beside its name, then rename it, so that it is there whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Its ending says how: parquet and csv take a DataFrame, json plain types, skops an estimator, txt text.
+        value : object
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](value, path))
+
+    def read(self, name: str) -> Any:
+        """Return an artifact.
+
+        Raises
+        ------
+        RunError
+            If it is not there (the message says which step makes it) or cannot be read.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            raise RunError(self._missing(name))
+        try:
+            return _READERS[path.suffix](path)
+        except Exception as error:
+            words = " ".join(str(error).split())
+            raise RunError(f"{path}: cannot be read ({words}); make it again with: {self._remedy(name)}") from None
+
+    def _missing(self, name: str) -> str:
+        if self.folder.is_dir():
+            step = _step_of(name)
+            return f"{self.name}/{name} is not there yet; step {step} makes it: {self._remedy(name)}"
+        known = sorted(path.name for path in outputs_folder().glob("[!.]*") if path.is_dir())
+        runs = f"the runs are {', '.join(known)}" if known else "there are no runs yet"
+        return f"there is no run {self.name!r} in {outputs_folder()}; {runs}; make it with: {self._remedy(name)}"
+
+    def _remedy(self, name: str) -> str:
+        return f"segnb run --run {self.name} --until {_step_of(name)}"
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, bring it to the disk, and rename it to `path`."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        write(beside)
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text that a spreadsheet would run as a formula marked as text.
+
+    >>> safe_csv(pd.DataFrame({"name": ["=1+1", "plain"]}))["name"].tolist()
+    ["'=1+1", 'plain']
+    """
+    safe = table.copy()
+    for name in safe:
+        if not pd.api.types.is_numeric_dtype(safe[name]):
+            safe[name] = safe[name].map(_defused)
+    if not pd.api.types.is_numeric_dtype(safe.index):
+        safe.index = safe.index.map(_defused)
+    return safe.rename(columns=_defused)
+
+
+def _defused(value: Any) -> Any:
+    starts = isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+    return f"'{value}" if starts and value.strip() else value
+
+
+def _step_of(artifact: str) -> str:
+    return next((step for step, names in WRITTEN_BY.items() if artifact in names), "iterate")
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    plain = isinstance(table.index, pd.RangeIndex) and table.index.name is None
+    safe_csv(table).to_csv(path, index=not plain, encoding="utf-8")
+
+
+def _write_json(value: Any, path: Path) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)
+
+
+def _write_skops(estimator: Any, path: Path) -> None:
+    import skops.io
+
+    skops.io.dump(_without_labels(estimator), path)
+
+
+def _without_labels(estimator: Any) -> Any:
+    """Return a k-means model without its training labels: they are most of the file, and people's segments."""
+    if not hasattr(estimator, "labels_"):
+        return estimator
+    from copy import copy
+
+    bare = copy(estimator)
+    del bare.labels_
+    return bare
+
+
+def _read_skops(path: Path) -> Any:
+    import skops.io
+
+    return skops.io.load(path, trusted=TRUSTED)
+
+
+_WRITERS: dict[str, Callable[[Any, Path], None]] = {
+    ".parquet": lambda table, path: table.to_parquet(path),
+    ".csv": _write_csv,
+    ".json": _write_json,
+    ".skops": _write_skops,
+}
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".parquet": pd.read_parquet,
+    ".csv": pd.read_csv,
+    ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+    ".skops": _read_skops,
+}

@@ -1,0 +1,76 @@
+"""The five notebooks on the shop against five that only import the same packages, as ratios measured in one run."""
+
+import io
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from segnb.paths import STEPS
+from segnb.progress import Lines
+from segnb.runs.engine import execute, papermill
+from segnb.runs.kernels import QUIET, kernels_ahead
+from segnb.runs.notebooks import import_lines, load_notebook
+from segnb.runs.run import run_workflow
+
+ROUNDS = 3
+
+
+def whole_run(project: Path) -> None:
+    """Carry out the main job on the built-in shop, report included."""
+    run_workflow({"run": "bench"}, Lines(io.StringIO()))
+
+
+def plain_imports(project: Path) -> None:
+    """Let papermill run the notebooks' imports only, one after the other in one process."""
+    for step in STEPS:
+        papermill.execute_notebook(
+            only_imports(step),
+            project / f"{step}.ipynb",
+            kernel_name="python3",
+            progress_bar=False,
+            extra_arguments=QUIET,
+        )
+
+
+def imports_ahead(project: Path) -> None:
+    """Let segnb's runner run the notebooks' imports only, kernels started ahead."""
+    warm_ups = [import_lines(load_notebook(step)) for step in STEPS]
+    with kernels_ahead(warm_ups, os.environ, str(project)) as kernels:
+        for step in STEPS:
+            execute(only_imports(step), project / f"{step}.ipynb", {}, kernels.take(), kernels.top_up)
+
+
+def only_imports(step: str) -> NotebookNode:
+    """Return a step's notebook with the cell of its imports and no other."""
+    notebook = load_notebook(step)
+    notebook.cells = [next(cell for cell in notebook.cells if cell.cell_type == "code")]
+    return notebook
+
+
+def seconds(work: Callable[[Path], None], project: Path) -> float:
+    """Return how long a piece of work takes."""
+    begun = time.perf_counter()
+    work(project)
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Print the medians and the ratios."""
+    works = (whole_run, plain_imports, imports_ahead)
+    with tempfile.TemporaryDirectory() as project:
+        os.environ["SEGNB_PROJECT"] = project
+        rounds = [[seconds(work, Path(project)) for work in works] for _ in range(ROUNDS + 1)][1:]
+    for work, measured in zip(works, zip(*rounds)):
+        print(f"{work.__name__:16}{statistics.median(measured):8.1f} s (median of {ROUNDS})")
+    for name, position in (("plain imports", 1), ("imports ahead", 2)):
+        ratio = statistics.median(each[0] / each[position] for each in rounds)
+        print(f"whole run / {name}: {ratio:.2f}{' (goal 1.6)' if position == 1 else ''}")
+
+
+if __name__ == "__main__":
+    main()

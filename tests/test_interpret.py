@@ -1,0 +1,200 @@
+"""Step 4: profiles and effects agree with scipy, small segments stay hidden, names are distinct."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import f_oneway, mannwhitneyu
+
+from segnb.errors import DataError
+from segnb.interpret import (
+    centre_scores,
+    describe_by_rules,
+    effects,
+    feature_importance,
+    make_cards,
+    profiles,
+    segment_sizes,
+    value_column,
+    withheld_segments,
+)
+from segnb.interpret.naming import draft_names, word
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "spend": np.r_[rng.lognormal(2, 1, 60), rng.lognormal(4, 1, 40)],
+            "age": rng.normal(40, 9, 100),
+            "city": rng.choice(["a", "b", None], 100),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def segments():
+    return pd.Series([1] * 60 + [2] * 40)
+
+
+@pytest.fixture(scope="module")
+def cards(prepared, assigned):
+    return cards_of(prepared, assigned)
+
+
+def cards_of(prepared, assigned, names=None, withheld=None):
+    segment = assigned["segment"]
+    sizes = segment_sizes(prepared.customers, segment, "spend")
+    profile = profiles(prepared.customers, segment, prepared.columns)
+    confidence = assigned.groupby("segment")["confidence"].mean()
+    return make_cards(sizes, effects(prepared.features, segment), profile, confidence, names, withheld)
+
+
+def test_sizes_and_shares_add_up(table, segments):
+    sizes = segment_sizes(table, segments, "spend")
+    assert sizes["customers"].tolist() == [60, 40]
+    assert sizes[["share", "value_share"]].sum().tolist() == pytest.approx([1, 1])
+
+
+def test_profile_is_pandas_groupby(table, segments):
+    profile = profiles(table, segments, ["spend"]).set_index(["column", "segment", "level"]).sort_index()
+    assert profile.loc[("spend", 1, ""), "mean"].item() == pytest.approx(table["spend"][:60].mean())
+    assert profile.loc[("spend", 2, ""), "median"].item() == pytest.approx(table["spend"][60:].median())
+    assert profile.loc[("age", 1, ""), "lift"].item() == pytest.approx(table["age"][:60].mean() / table["age"].mean())
+    assert profile.loc[("city", 1, "missing"), "share"].item() == pytest.approx(table["city"][:60].isna().mean())
+    assert set(profile.loc["spend", "role"]) == {"feature"}
+    assert set(profile.loc["city", "role"]) == {"descriptor"}
+
+
+def test_truth_value_as_feature_is_profiled_as_a_number(table, segments):
+    profile = profiles(table.assign(member=table["age"] > 40), segments, ["member"])
+    assert profile.loc[profile["column"] == "member", "mean"].notna().all()
+
+
+def test_profile_shares_add_up(table, segments):
+    shares = profiles(table, segments, ["spend"]).dropna(subset="share").groupby(["column", "segment"])["share"].sum()
+    assert shares.tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "hidden"), [([50, 30, 20], []), ([50, 30, 4], [2, 3]), ([50, 4, 3], [2, 3]), ([5, 4], [1, 2])]
+)
+def test_small_segments_and_their_complement_are_withheld(sizes, hidden):
+    table = pd.DataFrame({"customers": sizes}, index=range(1, len(sizes) + 1))
+    assert withheld_segments(table, 10) == hidden
+
+
+def test_withheld_segment_has_no_figures(table):
+    few = pd.Series([1] * 60 + [2] * 35 + [3] * 5)
+    profile = profiles(table, few, ["spend"])
+    assert profile.loc[profile["segment"] != 1, ["mean", "median", "share", "lift"]].isna().all().all()
+    assert profile.loc[profile["segment"] == 1, "lift"].notna().all()
+
+
+def test_importance_follows_from_the_f_value(table, segments):
+    eta = feature_importance(table[["spend", "age"]], segments)["age"]
+    f = f_oneway(table["age"][:60], table["age"][60:]).statistic
+    assert eta == pytest.approx(f / (f + len(table) - 2))
+
+
+def test_cliffs_delta_follows_from_mann_whitney(table, segments):
+    found = effects(table[["spend"]].round(0), segments).set_index("segment")["cliffs_delta"]
+    rounded = table["spend"].round(0)
+    u = mannwhitneyu(rounded[:60], rounded[60:]).statistic
+    assert found[1] == pytest.approx(2 * u / (60 * 40) - 1)
+    assert found[2] == pytest.approx(-found[1])
+
+
+def test_cohens_d_by_hand(table, segments):
+    one, two = table["age"][:60], table["age"][60:]
+    pooled = np.sqrt((59 * one.var() + 39 * two.var()) / 98)
+    assert effects(table[["age"]], segments).loc[0, "cohens_d"] == pytest.approx((one.mean() - two.mean()) / pooled)
+
+
+def test_centre_scores_are_standardised_means(table, segments):
+    z = (table["age"] - table["age"].mean()) / table["age"].std(ddof=0)
+    assert centre_scores(table, segments, ["age"]).loc[2, "age"] == pytest.approx(z[60:].mean())
+
+
+def test_rules_find_planted_thresholds():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"orders": rng.integers(0, 20, 400).astype(float), "spend": rng.uniform(0, 100, 400)})
+    planted = pd.Series(np.where(table["orders"] > 9, 1, np.where(table["spend"] > 50, 2, 3)))
+    rules = describe_by_rules(table, planted)
+    assert rules.fidelity > 0.95
+    assert "orders > 9.5" in set(rules.table["rule"])
+    assert (rules.table["precision"] > 0.95).all()
+    assert "Short rules describe the segments" in rules.sentence()
+
+
+def test_no_rule_is_shown_where_none_describes_the_segments():
+    rng = np.random.default_rng(0)
+    rules = describe_by_rules(pd.DataFrame({"a": rng.normal(size=200)}), pd.Series(rng.integers(1, 4, 200)))
+    assert rules.table.empty
+    assert "No short rule" in rules.sentence()
+
+
+def test_rules_of_a_segment_of_one_are_left_open():
+    rules = describe_by_rules(pd.DataFrame({"a": [1.0, 2, 3]}), pd.Series([1, 1, 2]))
+    assert rules.table.empty
+
+
+def test_names_are_distinct_and_say_what_marks_the_planted_segments(cards, shop, assigned):
+    truth = shop.truth.set_index("customer_id")["segment"].loc[assigned.index]
+    majority = truth.groupby(assigned["segment"]).agg(lambda names: names.mode()[0])
+    by_truth = {majority[card.segment]: card.name for card in cards}
+    expected = {
+        "regulars": "frequent",
+        "bargain hunters": "discount seekers",
+        "lapsing": "not seen lately",
+        "big baskets": "large orders",
+        "newcomers": "newer",
+    }
+    for truth_name, said in expected.items():
+        assert said in by_truth[truth_name]
+    assert len({card.name for card in cards}) == 5
+
+
+def test_persons_names_win(prepared, assigned):
+    named = cards_of(prepared, assigned, {2: "Sparfüchse"})
+    assert (named[1].name, named[1].drafted) == ("Sparfüchse", False)
+    assert named[0].drafted
+
+
+def test_name_for_a_segment_that_does_not_exist_is_refused(prepared, assigned):
+    with pytest.raises(DataError, match="there is no segment 9; the segments are 1 to 5"):
+        cards_of(prepared, assigned, {9: "x"})
+
+
+def test_withheld_card_shows_no_figures(prepared, assigned):
+    card = cards_of(prepared, assigned, withheld=[5])[4]
+    assert card.marks[0].startswith("Figures are withheld")
+    assert card.name == "segment 5"
+    assert card.to_dict()["value_share"] is None
+
+
+def test_every_mark_points_the_way_its_word_says(cards):
+    for card in cards:
+        assert card.marks
+        assert card.action
+        assert card.disproof
+
+
+def test_alike_names_are_told_apart():
+    marks = {1: [("orders", 2.0)], 2: [("orders", 1.0)], 3: []}
+    assert list(draft_names(marks).values()) == ["frequent", "frequent (2)", "near average"]
+
+
+def test_words_of_unknown_columns_are_high_and_low():
+    assert word("loyalty_points", -1) == "low loyalty points"
+
+
+def test_card_is_escaped(prepared, assigned):
+    card = cards_of(prepared, assigned, {1: "<script>alert(1)</script>"})[0]
+    assert "<script>" not in card._repr_html_()
+    assert "<script>" in repr(card)
+
+
+def test_value_column_that_is_not_there_is_refused():
+    with pytest.raises(DataError, match="value='umsatz' is no numeric column; those are age"):
+        value_column(pd.DataFrame({"age": [1.0]}), "umsatz")

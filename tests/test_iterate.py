@@ -1,0 +1,175 @@
+"""Step 5: segments are matched, movers counted, and behaviour, model and chance kept apart."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segnb.cluster import fit_segments
+from segnb.errors import DataError, RunError
+from segnb.iterate import (
+    Snapshot,
+    decide,
+    decompose,
+    drift,
+    match_segments,
+    migration,
+    migration_shares,
+    mobility,
+    population_stability,
+    withhold_small,
+)
+from segnb.iterate.drift import holm
+from segnb.prepare import prepare
+
+
+def snapshot(customers, k=3, seed=0, scale="standard", label="then"):
+    made = prepare(customers, list(customers), outliers="keep", transform="none", scale=scale)
+    return Snapshot(label, customers, made.columns, made.pipeline, fit_segments(made.features, k, seed=seed))
+
+
+@pytest.fixture(scope="module")
+def groups():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0, 1, (300, 2)), rng.normal([9, 0], 1, (200, 2)), rng.normal([0, 9], 1, (150, 2))]
+    return pd.DataFrame(X, columns=["a", "b"], index=[f"c{number}" for number in range(650)])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations([1, 2, 3, 4]), st.integers(0, 2**31))
+def test_renumbered_segments_are_matched(order, seed):
+    labels = pd.Series(np.random.default_rng(seed).permutation(np.arange(80) % 4 + 1))
+    matches = match_segments(labels, labels.map(dict(zip([1, 2, 3, 4], order))))
+    assert matches["current"].tolist() == list(order)
+    assert (matches["jaccard"] == 1).all()
+    assert (matches["fate"] == "survived").all()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fates"),
+    [
+        ([1] * 10 + [2] * 10, [1] * 20, ["survived", "merged"]),
+        ([1] * 20 + [2] * 10, [1] * 11 + [2] * 9 + [3] * 10, ["survived", "survived", "emerged"]),
+        ([1] * 20 + [2] * 10, [1] * 9 + [2] * 9 + [4] * 2 + [3] * 10, ["split", "survived", "emerged", "emerged"]),
+    ],
+)
+def test_fates(before, after, fates):
+    assert match_segments(pd.Series(before), pd.Series(after))["fate"].tolist() == fates
+
+
+def test_segmentations_without_a_shared_customer_are_refused():
+    with pytest.raises(DataError, match="share no customer"):
+        match_segments(pd.Series([1], index=["a"]), pd.Series([1], index=["b"]))
+
+
+def test_migration_counts_entrants_and_leavers():
+    before = pd.Series({"a": 1, "b": 1, "c": 2, "d": 2})
+    after = pd.Series({"a": 1, "b": 2, "c": 2, "e": 1})
+    table = migration(before, after)
+    assert table.loc[1].tolist() == [1, 1, 0]
+    assert table.loc[2].tolist() == [0, 1, 1]
+    assert table.loc["entrants"].tolist() == [1, 0, 0]
+    assert mobility(table) == pytest.approx((2 - 0.5 - 1) / 1)
+    assert migration_shares(table).loc[1].tolist() == [0.5, 0.5, 0]
+
+
+def test_small_counts_are_withheld():
+    table = withhold_small(pd.DataFrame({"a": [0, 3, 10]}), 10)
+    assert table["a"].isna().tolist() == [False, True, False]
+
+
+def test_nothing_but_another_seed_is_keep(groups):
+    changes = decompose(snapshot(groups, seed=0), snapshot(groups, seed=5))
+    assert (changes.behaviour, changes.model) == (0, 0)
+    assert decide(changes, drift(groups, groups, ["a", "b"])).decision == "keep"
+
+
+def test_customers_who_moved_are_behaviour(groups):
+    moved = groups.copy()
+    moved.iloc[:60] = groups.iloc[300:360].to_numpy()
+    changes = decompose(snapshot(groups), snapshot(moved))
+    assert changes.behaviour == pytest.approx(60 / 650, abs=0.01)
+    assert changes.model <= changes.noise_high + 0.01
+    assert decide(changes).decision == "rescore"
+
+
+def test_refitted_scaler_is_model():
+    rng = np.random.default_rng(0)
+    cloud = pd.DataFrame({"a": rng.normal(0, 1, 600), "b": rng.normal(0, 0.97, 600)})
+    stretched = snapshot(cloud.assign(b=cloud["b"] * 3), k=4, scale="none", label="other scale")
+    old = Snapshot("then", cloud, ["a", "b"], stretched.pipeline, stretched.model)
+    changes = decompose(old, snapshot(cloud, k=4))
+    assert changes.behaviour == 0
+    assert changes.model > changes.noise
+    assert changes.model > 0.05
+
+
+def test_vanished_segment_is_redesign(groups):
+    changes = decompose(snapshot(groups), snapshot(groups.iloc[:500], k=2))
+    assert decide(changes).decision == "redesign"
+
+
+def test_strangers_are_refit(groups):
+    strangers = groups.copy()
+    strangers.iloc[500:560] += [0, 5]
+    changes = decompose(snapshot(groups), snapshot(strangers))
+    assert changes.unlike > 0.05
+    decision = decide(changes, compared_with="then")
+    assert decision.decision == "refit"
+    assert decision.compared_with == "then"
+
+
+def test_old_numbers_become_todays(groups):
+    old = snapshot(groups)
+    fewer = groups.drop(index=groups.index[:250])
+    changes = decompose(old, snapshot(fewer))
+    assert changes.behaviour == 0
+    assert (changes.after == snapshot(fewer).assign(fewer)).all()
+
+
+def test_first_run_is_kept_with_its_reason():
+    decision = decide(None, why_not="nothing there")
+    assert (decision.decision, decision.reasons) == ("keep", ["nothing there"])
+
+
+def test_customers_without_the_columns_are_refused(groups):
+    with pytest.raises(RunError, match="do not have: b"):
+        snapshot(groups).assign(groups[["a"]])
+
+
+def test_stability_index_by_hand():
+    before, after = np.repeat([0.0, 1.0], [50, 50]), np.repeat([0.0, 1.0], [80, 20])
+    p, q = np.array([50.5, 50.5]) / 101, np.array([80.5, 20.5]) / 101
+    index, bins = population_stability(before, after)
+    assert bins == 2
+    assert index == pytest.approx(((q - p) * np.log(q / p)).sum())
+
+
+@pytest.mark.parametrize("n", [120, 800])
+def test_drift_rarely_errs_without_drift(n):
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(100 if n > 500 else 20):
+        one, other = (pd.DataFrame({"a": rng.lognormal(size=n), "b": rng.integers(0, 3, n)}) for _ in range(2))
+        alarms += drift(one, other, ["a", "b"])["drifted"].any()
+    assert alarms <= (12 if n > 500 else 4)
+
+
+@pytest.mark.parametrize("n", [200, 2000])
+def test_drift_sees_a_shift(n):
+    rng = np.random.default_rng(0)
+    one = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n)})
+    table = drift(one, one.assign(a=one["a"] + 0.6), ["a", "b"]).set_index("column")
+    assert table["drifted"].tolist() == [True, False]
+    assert table.loc["a", "effect"] == pytest.approx(0.6, abs=0.05)
+
+
+def test_drift_of_missing_and_constant_columns_is_stated():
+    one = pd.DataFrame({"gone": [1.0, 2], "same": [3.0, 3]})
+    table = drift(one, pd.DataFrame({"gone": [np.nan, np.nan], "same": [3.0, 3]}), ["gone", "same"])
+    assert not table["drifted"].any()
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])

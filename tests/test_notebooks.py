@@ -1,0 +1,111 @@
+"""The notebooks as files and as teaching material: shape, and every copy runs from top to bottom."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT
+from nbclient import NotebookClient
+
+from segnb.parameters import PARAMETERS
+from segnb.paths import STEPS
+
+NOTEBOOKS = {step: ROOT / "notebooks" / f"{number:02d}_{step}.ipynb" for number, step in enumerate(STEPS, 1)}
+
+
+def cells_of(step, kind="code"):
+    return [cell for cell in nbformat.read(NOTEBOOKS[step], as_version=4).cells if cell.cell_type == kind]
+
+
+def tags_of(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_notebook_is_committed_without_outputs(step):
+    for cell in cells_of(step):
+        assert not cell.outputs
+        assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_notebook_keeps_its_shape(step):
+    code = cells_of(step)
+    assert not tags_of(code[0]), "the first code cell holds the imports"
+    assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(code[0].source).body)
+    assert tags_of(code[1]) == {"parameters"}
+    for cell in code:
+        if not tags_of(cell) & {"parameters", "exercise", "solution"}:
+            assert cell.source.count("\n") < 10, cell.source
+        if cell is not code[0] and "solution" not in tags_of(cell):
+            assert "import " not in cell.source, "all imports stand in one cell"
+    text = "\n".join(cell.source for cell in cells_of(step, "markdown"))
+    assert "**The question.**" in text
+    assert "**What this does not show.**" in text
+    assert text.count("*How to read it.*") >= 2
+    assert "$" not in text, "no TeX"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_parameters_are_never_overwritten(step):
+    for cell in cells_of(step)[2:]:
+        if not tags_of(cell) & {"exercise", "solution"}:
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    assert node.id not in PARAMETERS, f"{node.id} is a parameter: running the cell twice would differ"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_exercises_come_last_each_with_an_answer_and_a_discussion(step):
+    cells = nbformat.read(NOTEBOOKS[step], as_version=4).cells
+    tagged = [("exercise" in tags_of(cell), "solution" in tags_of(cell), cell.cell_type) for cell in cells]
+    first = next(position for position, (exercise, _, _) in enumerate(tagged) if exercise)
+    expected = [(True, False, "markdown"), (True, False, "code"), (False, True, "code"), (False, True, "markdown")]
+    assert tagged[first:] == expected * ((len(tagged) - first) // 4)
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory):
+    """A folder in which the notebooks are run one after the other, as in JupyterLab."""
+    folder = tmp_path_factory.mktemp("classroom")
+    (folder / "notebooks").mkdir()
+    for path in NOTEBOOKS.values():
+        (folder / "notebooks" / path.name).write_text(path.read_text())
+    return folder
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_notebook_runs_top_to_bottom_as_in_jupyterlab(classroom, step, monkeypatch):
+    """Exercises untouched, solutions carried out, kernel in notebooks/, and nothing on stderr."""
+    for name in ("SEGNB_PROJECT", "SEGNB_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    path = classroom / "notebooks" / NOTEBOOKS[step].name
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}})
+    client.extra_arguments = ["--log-level=50"]
+    client.execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type not in ("stream", "error"), output
+    assert (classroom / "outputs" / "shop").is_dir()
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks"])
+def test_plain_papermill_works_from_the_project_and_from_its_notebooks(classroom, tmp_path, folder):
+    step = NOTEBOOKS["prepare"]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("SEGNB_")}
+    source = os.path.relpath(classroom / "notebooks" / step.name, classroom / folder)
+    name = f"plain{len(folder)}"
+    command = [sys.executable, "-m", "papermill", source, str(tmp_path / "out.ipynb"), "-p", "run", name]
+    done = subprocess.run(command, cwd=classroom / folder, env=clean, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Passed unknown parameter" not in done.stderr
+    assert "Unable to parse" not in done.stderr
+    assert (classroom / "outputs" / name / "features.parquet").is_file()
+    out_of_order = [*command[:3], source.replace("01_prepare", "03_cluster"), *command[4:-1], f"{name}x"]
+    done = subprocess.run(out_of_order, cwd=classroom / folder, env=clean, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"make it with: segnb run --run {name}x --until prepare" in done.stderr

@@ -1,0 +1,357 @@
+"""The main job from the command line: artifacts, pages, exit codes, and continuing a run."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from conftest import ROOT, segnb
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from segnb.paths import STEPS
+from segnb.runs.stage import sha256
+from segnb.runs.written import WRITTEN_BY
+
+PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
+QUICK = ["-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"]
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text())
+
+
+@pytest.fixture
+def small(tmp_path):
+    """An empty project with a small customer table: quick to run."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0, 1, (40, 3)), rng.normal(6, 1, (30, 3))]
+    pd.DataFrame(X, columns=["feature1", "feature2", "feature3"]).to_csv(tmp_path / "customer_data.csv", index=False)
+    return tmp_path
+
+
+SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
+
+
+def test_run_makes_every_artifact_and_page(published):
+    files = {path.name for path in published.iterdir()}
+    for step, names in WRITTEN_BY.items():
+        assert set(names) <= files, step
+    assert set(PAGES) <= files
+    assert not list(published.parent.glob(".stage*")), "no stage is left"
+
+
+def test_manifest_verifies(published):
+    manifest = read(published, "run.json")
+    assert manifest["state"] == "complete"
+    assert {state["state"] for state in manifest["steps"].values()} == {"done"}
+    assert set(manifest["files"]) == {path.name for path in published.iterdir()} - {"run.json"}
+    for name, about in manifest["files"].items():
+        assert sha256(published / name) == about["sha256"]
+    assert manifest["inputs"]["data/shop_customers.csv"] == sha256(ROOT / "data" / "shop_customers.csv")
+
+
+def test_planted_segments_come_back_from_the_run(published, shop):
+    assert read(published, "choice.json")["k"] == 5
+    found = pd.read_csv(published / "segments.csv").set_index("customer_id")["segment"]
+    truth = shop.truth.set_index("customer_id")["segment"].loc[found.index]
+    assert adjusted_rand_score(truth, found) >= 0.8
+
+
+def test_planted_movers_are_seen(published, shop):
+    """Customers planted as moving change segment far more often than the others."""
+    from segnb.iterate import Snapshot
+    from segnb.parameters import check_parameters
+    from segnb.runs.snapshots import earlier_snapshot, snapshot_of
+    from segnb.runs.store import Run
+
+    run = Run("shop", published)
+    now = snapshot_of(run)
+    before, _ = earlier_snapshot(run, check_parameters({}))
+    assert isinstance(before, Snapshot)
+    both = before.customers.index.intersection(now.customers.index)
+    changed = before.assign(before.customers.loc[both]) != before.assign(now.customers.loc[both])
+    truth = shop.truth.set_index("customer_id").loc[both]
+    planted = truth["segment"] != truth["segment_before"]
+    assert changed[planted].mean() > 4 * changed[~planted].mean()
+
+
+def test_labelled_table_is_the_customer_table_with_its_segment(published):
+    labelled = pd.read_csv(published / "labelled.csv", index_col=0)
+    customers = pd.read_parquet(published / "customers.parquet")
+    assert labelled.columns.tolist() == [*customers.columns, "segment"]
+    assert labelled.index.tolist() == customers.index.tolist()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_load_nothing_from_outside_and_describe_every_figure(published, page):
+    html = (published / page).read_text()
+    assert "<script" not in html
+    assert not re.search(r'(src|href)="(?!data:image/png|index\.html|\d\d_\w+\.html)', html)
+    assert "Content-Security-Policy" in html
+    for tag in re.findall(r"<img [^>]*>", re.sub(r"base64,[^\"]*", "", html)):
+        assert re.search(r'alt="[^"]{10,}"', tag)
+
+
+def test_pages_show_no_code_and_no_learners_cells(published):
+    for page in PAGES[1:]:
+        html = (published / page).read_text()
+        assert "import " not in html
+        assert "Exercise" not in html
+        assert "You will learn" not in html
+
+
+def test_summary_holds_the_result(published):
+    html = (published / "index.html").read_text()
+    for card in read(published, "cards.json"):
+        assert card["name"] in html
+        assert f"{card['customers']:,}" in html
+    assert "5 segments, natural" in html
+    assert read(published, "decision.json")["reasons"][1] in html.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_executed_notebooks_have_no_warning_in_their_output(published, step):
+    notebook = nbformat.read(published / f"{STEPS.index(step) + 1:02d}_{step}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "stream", output.text
+
+
+def test_no_customer_id_is_on_any_page(published, shop):
+    for page in PAGES:
+        text = re.sub(r"base64,[^\"]*", "", (published / page).read_text())
+        assert not set(re.findall(r"\bC\d{5}\b", text)) & set(shop.truth["customer_id"])
+
+
+def test_same_run_again_gives_the_same_segments(published, tmp_path):
+    done = segnb("run", ROOT / "data" / "shop.yaml", "--until", "cluster", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    one, again = (pd.read_parquet(folder / "segments.parquet") for folder in (published, tmp_path / "outputs" / "shop"))
+    pd.testing.assert_frame_equal(one, again)
+
+
+def test_classic_example(tmp_path):
+    X = pd.DataFrame(np.random.default_rng(3).normal(size=(300, 3)), columns=["feature1", "feature2", "feature3"])
+    X.to_csv(tmp_path / "customer_data.csv", index=False)
+    choices = ["k=5", "seed=0", "transform=none", "scale=none", "outliers=keep", "n_init=1", "n_boot=2", "n_refs=2"]
+    given = [part for choice in [*choices, "x_axis=feature1", "y_axis=feature2"] for part in ("-p", choice)]
+    done = segnb(
+        "run", "-p", "customers=customer_data.csv", "-p", "purchases=", "--run", "classic", *given, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "outputs" / "classic"
+    labelled = pd.read_csv(folder / "labelled.csv")
+    assert labelled["row"].tolist() == list(range(1, 301))
+    np.testing.assert_allclose(labelled[list(X)], X)
+    theirs = KMeans(n_clusters=5, random_state=0).fit(X)
+    assert adjusted_rand_score(theirs.labels_, labelled["segment"]) == 1
+    assert "Feature2 against feature1, by segment" in (folder / "03_cluster.html").read_text()
+    assert read(folder, "decision.json")["decision"] == "keep"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-p", "outlier=keep"], "outlier: no such parameter; did you mean 'outliers'?"),
+        (["-p", "scale=big"], "scale='big'"),
+        (["-p", "customers=nope.csv"], "nope.csv: no such file"),
+        (["nope.yaml"], "nope.yaml: no such file"),
+        (["-p", "previous=nix"], "previous='nix': there is no such run"),
+        (["--run", "../x"], "run='../x'"),
+        (["--run", "x.failed"], "names ending in .failed"),
+        (["--from", "interpret", "--until", "prepare"], "comes after --until"),
+        (["-p", "features=[nix]"], "features: no column 'nix'; the columns are"),
+        (["-p", "k=71"], "k=71 is not less than the 70 customers"),
+        (["-p", "customers=empty.csv"], "empty.csv: no rows"),
+        (["-p", "customer_id=kunde"], "no column 'kunde' (customer_id)"),
+        (["-p", "names={7: x}"], "names: there is no segment 7"),
+        (["-p", "x_axis=nix"], "x_axis='nix' is no numeric column; those are feature1, feature2, feature3"),
+    ],
+)
+def test_wrong_parameters_and_data_exit_with_2_and_write_nothing(small, arguments, message):
+    (small / "empty.csv").write_text("a,b\n")
+    done = segnb("run", *SMALL, *arguments, cwd=small)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (small / "outputs").exists()
+
+
+def break_notebook(project, step, source):
+    """Give the project notebooks of its own, one of them with a cell that fails."""
+    shutil.copytree(ROOT / "notebooks", project / "notebooks")
+    path = next((project / "notebooks").glob(f"*_{step}.ipynb"))
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(4, nbformat.v4.new_code_cell(source))
+    nbformat.write(notebook, path)
+
+
+def test_failing_cell_exits_with_1_and_keeps_the_partial_notebook(small):
+    good = segnb("run", *SMALL, "--run", "r", cwd=small)
+    assert good.returncode == 0, good.stderr
+    before = {path.name: sha256(path) for path in (small / "outputs" / "r").iterdir()}
+    break_notebook(small, "cluster", "1 / 0")
+    done = segnb("run", *SMALL, "--run", "r", cwd=small)
+    assert done.returncode == 1
+    assert re.search(
+        r"03_cluster, cell \d: ZeroDivisionError: division by zero \(kept: outputs/r.failed\)", done.stderr
+    )
+    remains = small / "outputs" / "r.failed"
+    assert "ZeroDivisionError" in (remains / "03_cluster.ipynb").read_text()
+    assert not (remains / "index.html").exists()
+    assert read(remains, "run.json")["state"] == "failed"
+    assert {path.name: sha256(path) for path in (small / "outputs" / "r").iterdir()} == before
+    shutil.rmtree(small / "notebooks")
+    again = segnb("run", "--run", "r", "--from", "cluster", cwd=small)
+    assert again.returncode == 0, again.stderr
+    assert not remains.exists()
+    assert read(small / "outputs" / "r", "run.json")["state"] == "complete"
+
+
+def test_dead_kernel_exits_with_1(small):
+    break_notebook(small, "cluster", "import os; os._exit(9)")
+    done = segnb("run", *SMALL, "--run", "r", cwd=small)
+    assert done.returncode == 1
+    assert "the kernel died" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def belongs(process, project):
+    return (process.info["environ"] or {}).get("SEGNB_PROJECT") == str(project)
+
+
+def heed_interrupts():
+    """A job in the background is started deaf to SIGINT, and so would be all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_interrupted_run_leaves_nothing(small):
+    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", "r"]
+    with subprocess.Popen(command, cwd=small, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as going:
+        try:
+            assert "prepare done" in going.stderr.readline()
+            assert any(belongs(process, small) for process in psutil.process_iter(["environ"])), "kernels are seen"
+            going.send_signal(signal.SIGINT)
+            _, said = going.communicate(timeout=60)
+        finally:
+            going.kill()
+    assert going.returncode == 130
+    assert said.splitlines()[-1] == "segnb: interrupted; nothing was published"
+    assert not (small / "outputs").exists()
+    left = [process for process in psutil.process_iter(["environ"]) if belongs(process, small)]
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert not alive, "no kernel is left behind"
+
+
+def test_run_can_end_early_and_be_continued(small):
+    done = segnb("run", *SMALL, "--run", "r", "--until", "choose_k", cwd=small)
+    assert done.returncode == 0, done.stderr
+    folder = small / "outputs" / "r"
+    assert not (folder / "model.skops").exists()
+    assert "01_prepare.html" in (folder / "index.html").read_text()
+    more = segnb("run", "--run", "r", "--from", "cluster", "-p", "names={1: Regulars}", cwd=small)
+    assert more.returncode == 0, more.stderr
+    assert read(folder, "cards.json")[0]["name"] == "Regulars"
+    assert read(folder, "run.json")["parameters"]["n_boot"] == 2, "the first part's parameters are kept"
+    short = segnb("run", "--run", "r", "--from", "choose_k", "--until", "choose_k", "-p", "k=3", cwd=small)
+    assert short.returncode == 0, short.stderr
+    assert not (folder / "cards.json").exists(), "nothing is left that an earlier k made"
+    assert "3 segments" in (folder / "index.html").read_text()
+    assert segnb("run", "--run", "r", "--from", "cluster", cwd=small).returncode == 0
+    idle = segnb("run", "--run", "r", "--from", "cluster", "-p", "outliers=keep", cwd=small)
+    assert idle.returncode == 2
+    assert "outliers: used by earlier steps only" in idle.stderr
+    early = segnb("run", "--run", "nix", "--from", "cluster", cwd=small)
+    assert early.returncode == 1
+    assert "there is no run 'nix' to continue" in early.stderr
+    listed = segnb("runs", cwd=small)
+    assert "r " in listed.stdout
+    assert "k = 3" in listed.stdout
+
+
+def test_compared_with_an_earlier_run(small):
+    table = pd.read_csv(small / "customer_data.csv")
+    assert segnb("run", *SMALL, "--run", "anonymous", "--until", "cluster", cwd=small).returncode == 0
+    blind = segnb("run", *SMALL, "--run", "zero", "-p", "previous=anonymous", cwd=small)
+    assert blind.returncode == 0, blind.stderr
+    assert "Without a customer id" in read(small / "outputs" / "zero", "decision.json")["reasons"][0]
+    table.insert(0, "customer_id", [f"c{number:02d}" for number in range(len(table))])
+    table.to_csv(small / "customer_data.csv", index=False)
+    assert segnb("run", *SMALL, "--run", "one", cwd=small).returncode == 0
+    table.loc[:2, ["feature1", "feature2", "feature3"]] += 6
+    table.to_csv(small / "customer_data.csv", index=False)
+    done = segnb("run", *SMALL, "--run", "two", "-p", "previous=one", "--strict", cwd=small)
+    assert done.returncode == 0, done.stderr
+    decision = read(small / "outputs" / "two", "decision.json")
+    assert decision["decision"] == "rescore"
+    assert decision["compared_with"] == "one"
+    few = table.assign(feature1=table["feature1"] * 40)
+    few.to_csv(small / "customer_data.csv", index=False)
+    strict = segnb("run", *SMALL, "--run", "three", "-p", "previous=one", "--strict", cwd=small)
+    assert read(small / "outputs" / "three", "decision.json")["decision"] in ("refit", "redesign")
+    assert strict.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("spend\n" + "\n".join(str(number % 17) for number in range(60)), []),
+        ("a,b\n" + "\n".join(f"{number % 7},{number % 5}" for number in range(14)), ["-p", "k_max=3"]),
+    ],
+    ids=["one column", "everybody withheld"],
+)
+def test_small_and_narrow_tables_run_to_the_report(small, text, given):
+    (small / "customer_data.csv").write_text(text + "\n")
+    done = segnb("run", *SMALL, *given, cwd=small)
+    assert done.returncode == 0, done.stderr
+
+
+def test_log_that_does_not_fill_the_earlier_window_is_not_compared(small, shop):
+    recent = shop.purchases[shop.purchases["ordered_at"] >= "2025-09-01"]
+    recent.to_parquet(small / "short.parquet")
+    done = segnb("run", "-p", "purchases=short.parquet", "-p", "customers=", *QUICK, "--strict", cwd=small)
+    assert done.returncode == 0, done.stderr
+    decision = read(small / "outputs" / "shop", "decision.json")
+    assert decision["decision"] == "keep"
+    assert "does not fill a window of 365 days" in decision["reasons"][0]
+
+
+def test_start_from_keeps_the_numbers(small):
+    assert segnb("run", *SMALL, "--run", "one", "--until", "cluster", cwd=small).returncode == 0
+    done = segnb("run", *SMALL, "--run", "two", "-p", "start_from=one", "--until", "cluster", cwd=small)
+    assert done.returncode == 0, done.stderr
+    one, two = (pd.read_parquet(small / "outputs" / name / "segments.parquet") for name in ("one", "two"))
+    assert one["segment"].equals(two["segment"])
+
+
+def test_read_only_outputs_are_refused_before_anything_runs(small):
+    if os.getuid() == 0:
+        (small / "outputs").write_text("a file where the folder should be")
+    else:
+        (small / "outputs").mkdir(mode=0o500)
+    done = segnb("run", *SMALL, cwd=small)
+    assert done.returncode == 2
+    assert "cannot be written to" in done.stderr
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['segnb', '--help']\nfrom segnb.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    )
+    code += "print(sorted({'pandas', 'sklearn', 'matplotlib', 'papermill', 'nbformat', 'ibis'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_progress_is_plain_lines_when_nobody_watches(small):
+    done = segnb("run", *SMALL, "--until", "prepare", cwd=small)
+    assert re.fullmatch(r"1/5 prepare done in \d+\.\d s\n", done.stderr)

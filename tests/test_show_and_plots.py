@@ -1,0 +1,106 @@
+"""What is shown: tables escape, figures close, carry words, change no settings and use one colour per segment."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from segnb import plots, show
+from segnb.choose_k import decide, evidence, silhouettes
+from segnb.cluster import project
+from segnb.colours import segment_colours
+from segnb.interpret import centre_scores, profiles, segment_sizes
+from segnb.iterate import drift, migration, migration_shares, withhold_small
+from segnb.parameters import Parameters
+
+
+@pytest.fixture(scope="module")
+def table(prepared):
+    return evidence(prepared.features, k_max=4, n_init=1, n_boot=2, n_refs=2)
+
+
+def draw_all(prepared, assigned, model, table):
+    """Yield every figure on the shop."""
+    segment, features, customers = assigned["segment"], prepared.features, prepared.customers
+    scores = centre_scores(customers, segment, prepared.columns)
+    profile = profiles(customers, segment, prepared.columns)
+    view = project(features)
+    moves = withhold_small(migration(segment, segment), 10)
+    choice = decide(table)
+    yield plots.distributions(customers[prepared.columns], features)
+    yield plots.rank2d(features, "after")
+    yield plots.elbow(table, choice.k)
+    yield plots.silhouette(silhouettes(features, [model.labels_])[:, 0], model.labels_)
+    yield plots.evidence_overview(table, choice.favourites, choice.k)
+    yield plots.scatter(customers, segment, "orders", "spend")
+    yield plots.pca_view(view.points, view.directions, view.shares, segment)
+    yield plots.intercluster_distance(model, features, segment)
+    yield plots.sizes(segment_sizes(customers, segment, "spend"), {1: "one"})
+    yield plots.centre_heatmap(scores)
+    yield plots.snake(scores)
+    yield plots.boxes(customers, segment, prepared.columns[:4])
+    yield plots.descriptor_shares(profile, ["household", "region"])
+    yield plots.migration_matrix(moves, migration_shares(moves))
+    yield plots.change_bars(pd.Series({"behaviour": 0.1, "model": 0.05, "chance": 0.01}), 0.02)
+    yield plots.drift_bars(drift(customers, customers, prepared.columns))
+
+
+def test_every_figure_draws_without_a_warning_and_changes_no_setting(prepared, assigned, model, table):
+    settings = dict(mpl.rcParams)
+    pictures = [show.Picture(drawn) for drawn in draw_all(prepared, assigned, model, table)]
+    assert len(pictures) == len(plots.__all__)
+    assert dict(mpl.rcParams) == settings
+    assert not plt.get_fignums(), "figures are closed"
+    assert all(len(picture.alt) > 20 for picture in pictures)
+
+
+def test_elbow_shows_the_inertia_it_was_given(table):
+    ax = plots.elbow(table, 3)
+    drawn = ax.lines[0].get_ydata()
+    np.testing.assert_allclose(drawn, table.loc[table["k"] > 1, "inertia"])
+
+
+def test_figures_draw_into_given_axes(table):
+    _, ax = plt.subplots()
+    assert plots.elbow(table, 2, ax=ax) is ax
+
+
+def test_picture_carries_its_words_and_width():
+    _, ax = plt.subplots(figsize=(5, 2))
+    ax.set_title("what to see")
+    data, about = show.Picture(ax)._repr_mimebundle_()
+    assert about["image/png"] == {"alt": "what to see", "width": 480}
+    assert "image/png" in data
+
+
+@pytest.mark.parametrize("n_segments", [2, 15])
+def test_each_segment_has_a_colour_of_its_own(n_segments):
+    colours = segment_colours(range(1, n_segments + 1))
+    assert len(set(colours.values())) == n_segments
+    assert segment_colours([3])[3] == colours[3] if n_segments > 2 else True
+
+
+def test_table_escapes_every_part():
+    bad = "<b>&"
+    html = show.Table(pd.DataFrame({bad: [bad]}, index=pd.Index([bad], name=bad)), caption=bad)._repr_html_()
+    assert "<b>" not in html
+    assert html.count("&lt;b&gt;&amp;") == 5
+
+
+def test_table_reads_like_a_person_writes():
+    table = show.Table(pd.DataFrame({"share": [0.123], "n": [12345], "p": [1e-9], "x": [np.nan], "yes": [True]}))
+    assert table.cells.iloc[0].tolist() == ["12%", "12,345", "< 0.001", "–", "yes"]
+
+
+def test_long_table_is_cut_and_says_so():
+    assert "2 of 5 rows" in show.Table(pd.DataFrame({"a": range(5)}), rows=2)._repr_html_()
+
+
+def test_text_is_escaped():
+    assert "<i>" not in show.Text("<i>x</i>", bullets=True)._repr_html_()
+
+
+def test_settings_mark_what_was_changed():
+    cells = show.settings(Parameters(k=4), ["k", "seed"]).cells
+    assert dict(zip(cells["parameter"], cells["changed"])) == {"k": "changed", "seed": ""}

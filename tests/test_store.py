@@ -1,0 +1,106 @@
+"""A run's folder: artifacts whole or not at all, readable words when one is missing, nothing unsafe in or out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+
+from segnb.cluster import fit_segments
+from segnb.errors import DataError, RunError
+from segnb.runs.store import Run, safe_csv, write_whole
+
+
+@pytest.fixture
+def run(project):
+    return Run("r")
+
+
+def test_artifacts_come_back_as_they_were_written(run):
+    table = pd.DataFrame({"a": [1.5, 2.5]}, index=pd.Index(["x", "y"], name="id"))
+    run.write("customers.parquet", table)
+    run.write("choice.json", {"k": np.int64(3), "name": "Sparfüchse"})
+    run.write("centres.csv", table)
+    pd.testing.assert_frame_equal(run.read("customers.parquet"), table)
+    assert run.read("choice.json") == {"k": 3, "name": "Sparfüchse"}
+    pd.testing.assert_frame_equal(run.read("centres.csv").set_index("id"), table, check_index_type=False)
+    assert run.artifacts() == ["customers.parquet", "choice.json", "centres.csv"]
+
+
+def test_pipeline_and_model_come_back_without_training_labels(run, prepared):
+    model = fit_segments(prepared.features, 5)
+    run.write("prepare.skops", prepared.pipeline)
+    run.write("model.skops", model)
+    features = run.read("prepare.skops").transform(prepared.customers[prepared.columns].astype(float))
+    pd.testing.assert_frame_equal(features, prepared.features)
+    again = run.read("model.skops")
+    assert not hasattr(again, "labels_")
+    np.testing.assert_array_equal(again.predict(features), model.labels_)
+    assert hasattr(model, "labels_"), "the model in hand keeps its labels"
+
+
+class Foreign(KMeans):
+    """A type that is none of ours."""
+
+
+def test_model_of_a_foreign_type_is_refused(run):
+    import skops.io
+
+    run.folder.mkdir(parents=True)
+    skops.io.dump(Foreign(2), run.folder / "model.skops")
+    with pytest.raises(RunError, match="model.skops: cannot be read .*Foreign"):
+        run.read("model.skops")
+
+
+def test_missing_artifact_names_the_step_and_the_command(run):
+    run.write("choice.json", {})
+    with pytest.raises(
+        RunError, match=r"r/features.parquet is not there yet; step prepare makes it: segnb run --run r"
+    ):
+        run.read("features.parquet")
+
+
+def test_missing_run_names_those_that_exist(project):
+    Run("other").write("choice.json", {})
+    with pytest.raises(RunError, match="there is no run 'nix' .* the runs are other; make it with"):
+        Run("nix").read("choice.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("choice.json", b"{"), ("segments.parquet", b"x"), ("model.skops", b"x")]
+)
+def test_damaged_artifact_is_named(run, name, content):
+    run.folder.mkdir(parents=True)
+    (run.folder / name).write_bytes(content)
+    with pytest.raises(RunError, match=f"{name}: cannot be read .*make it again with"):
+        run.read(name)
+
+
+@pytest.mark.parametrize("name", ["../x", "/abs", "a\n", "-rf", "x" * 65, "", ".hidden"])
+def test_names_that_are_paths_are_refused(name):
+    with pytest.raises(DataError, match="a run's name"):
+        Run(name)
+
+
+def test_failed_write_leaves_the_earlier_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("good")
+
+    def fail(beside):
+        beside.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_text() == "good"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-x", "@cmd", "\t=1", "  =1", "＝1"])
+def test_text_that_a_spreadsheet_would_run_is_defused(text):
+    table = pd.DataFrame({text: [text]}, index=pd.Index([text], name="id"))
+    safe = safe_csv(table)
+    assert [safe.columns[0], safe.iloc[0, 0], safe.index[0]] == [f"'{text}"] * 3
+
+
+def test_numbers_are_left_alone():
+    assert safe_csv(pd.DataFrame({"a": [-1.5]}))["a"].tolist() == [-1.5]
