@@ -3,6 +3,7 @@
 import sys
 import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,7 @@ def run(
     """Carry out the five notebooks and write the report into outputs/RUN."""
     from segnb.presets import read_preset, read_values
     from segnb.progress import make_progress
+    from segnb.runs.interrupts import ended_by_signals
     from segnb.runs.run import run_workflow
 
     begun = time.monotonic()
@@ -50,7 +52,8 @@ def run(
         values["run"] = name
     try:
         with make_progress(sys.stderr) as progress:
-            folder = run_workflow(values, progress, first=first, last=last)
+            guard = partial(ended_by_signals, progress.stop)
+            folder = run_workflow(values, progress, first=first, last=last, guard=guard)
     except KeyboardInterrupt:
         typer.echo("segnb: interrupted; nothing was published", err=True)
         raise typer.Exit(130) from None

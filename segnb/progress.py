@@ -23,6 +23,9 @@ class Lines:
         """Say that a step is done."""
         print(f"{STEPS.index(step) + 1}/{len(STEPS)} {step} done in {seconds:.1f} s", file=self._stream, flush=True)
 
+    def stop(self) -> None:
+        """Say nothing: lines need no end."""
+
 
 class Bar:
     """A bar per step that moves with every cell."""
@@ -42,6 +45,10 @@ class Bar:
     def finish(self, step: str, seconds: float) -> None:
         """Fill the bar."""
         self._bars.update(self._task, completed=self._bars.tasks[self._task].total)
+
+    def stop(self) -> None:
+        """Give the terminal its cursor back."""
+        self._bars.stop()
 
 
 @contextmanager

@@ -234,17 +234,18 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_interrupted_run_leaves_nothing(small):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_run_leaves_nothing(small, number, code):
     command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", "r"]
     with subprocess.Popen(command, cwd=small, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as going:
         try:
             assert "prepare done" in going.stderr.readline()
             assert any(belongs(process, small) for process in psutil.process_iter(["environ"])), "kernels are seen"
-            going.send_signal(signal.SIGINT)
+            going.send_signal(number)
             _, said = going.communicate(timeout=60)
         finally:
             going.kill()
-    assert going.returncode == 130
+    assert going.returncode == code
     assert said.splitlines()[-1] == "segnb: interrupted; nothing was published"
     assert not (small / "outputs").exists()
     left = [process for process in psutil.process_iter(["environ"]) if belongs(process, small)]

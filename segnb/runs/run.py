@@ -3,63 +3,33 @@
 import os
 import platform
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from jupyter_client import AsyncKernelManager
 from nbformat import NotebookNode
 
 from segnb.errors import DataError, RunError
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import STEPS, find_file, notebook_path, outputs_folder, project_folder
-from segnb.runs.kernels import KernelsAhead, kernels_ahead
-from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook, n_code_cells
+from segnb.runs.job import Job, Progress
+from segnb.runs.kernels import kernels_ahead
+from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook
 from segnb.runs.stage import MANIFEST, Stage, read_manifest, sha256
 from segnb.runs.written import WRITTEN_BY
 
 VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")
 
 
-class Progress(Protocol):
-    """What the runner tells whoever watches."""
-
-    def start(self, step: str, n_cells: int) -> None:
-        """Say that a step begins."""
-
-    def advance(self) -> None:
-        """Say that a cell is done."""
-
-    def finish(self, step: str, seconds: float) -> None:
-        """Say that a step is done."""
-
-
-@dataclass
-class Job:
-    """One run on its way.
-
-    Attributes
-    ----------
-    parameters : Parameters
-    steps : list of str
-        The steps to carry out.
-    stage : Stage
-    manifest : dict
-        What will stand in `run.json`.
-    """
-
-    parameters: Parameters
-    steps: list[str]
-    stage: Stage
-    manifest: dict[str, Any] = field(default_factory=dict)
-
-
 def run_workflow(
-    values: Mapping[str, Any], progress: Progress, *, first: str | None = None, last: str | None = None
+    values: Mapping[str, Any],
+    progress: Progress,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    guard: Callable[[Callable[[], None]], AbstractContextManager] = nullcontext,
 ) -> Path:
     """Return the folder of the published run.
 
@@ -70,6 +40,9 @@ def run_workflow(
     progress : Progress
     first, last : str, optional
         Steps to begin and end with; with `first` the run's earlier steps are taken as they are.
+    guard : callable
+        Makes the context in which the steps are carried out from what removes an unfinished run,
+        as `segnb.runs.interrupts.ended_by_signals` does.
 
     Raises
     ------
@@ -81,8 +54,9 @@ def run_workflow(
     job, copy_from = _plan(values, first, last)
     folder = job.stage.open(copy_from, _made_from(job.steps[0]))
     try:
-        _carry_out(job, folder, progress)
-        _finish(job, folder)
+        with guard(job.stage.discard):
+            _carry_out(job, folder, progress)
+            _finish(job, folder)
     except RunError as error:
         remains = job.stage.keep_remains(job.manifest | {"state": "failed", "error": str(error)})
         raise RunError(f"{error} (kept: {_shown(remains)})") from None
@@ -169,7 +143,11 @@ def _inputs(parameters: Parameters) -> dict[str, str]:
 
 
 def _carry_out(job: Job, folder: Path, progress: Progress) -> None:
-    """Execute the notebooks; while one works, the next one's kernel does its imports and pages are written."""
+    """Start the kernels, and while they do their imports, import what executes notebooks and writes pages.
+
+    Both are imported before any thread begins: an import that is interrupted can leave its lock taken for ever, and
+    a thread that needs the same module would wait for it.
+    """
     env = os.environ | {
         "SEGNB_PROJECT": str(project_folder()),
         "SEGNB_STAGE": str(folder),
@@ -177,52 +155,16 @@ def _carry_out(job: Job, folder: Path, progress: Progress) -> None:
         "TQDM_DISABLE": "1",
     }
     notebooks = {step: load_notebook(step) for step in job.steps}
-    warm_ups = [_warm_up(notebook) for notebook in notebooks.values()]
-    with kernels_ahead(warm_ups, env, str(project_folder())) as kernels, ThreadPoolExecutor(1) as writer:
-        pages: list[Future] = []
-        for step in job.steps:
-            begun = time.monotonic()
-            _execute_step(job, step, folder, notebooks[step], kernels.take(), progress, kernels)
-            seconds = time.monotonic() - begun
-            job.manifest["steps"][step] = {"state": "done", "seconds": round(seconds, 2)}
-            pages.append(writer.submit(_write_page, folder, step, job.parameters.run))
-            progress.finish(step, seconds)
-        for page in pages:
-            page.result()
-
-
-def _execute_step(
-    job: Job,
-    step: str,
-    folder: Path,
-    notebook: NotebookNode,
-    kernel: AsyncKernelManager,
-    progress: Progress,
-    kernels: KernelsAhead,
-) -> None:
-    """Execute one notebook; while it works, the next ones' kernels start."""
-    from segnb.runs.engine import execute
-
-    def on_cell() -> None:
+    with kernels_ahead(map(_warm_up, notebooks.values()), env, str(project_folder())) as kernels:
         kernels.top_up()
-        progress.advance()
+        from segnb.runs.steps import carry_out_steps
 
-    values = {name: getattr(job.parameters, name) for name in declared_parameters(notebook)}
-    progress.start(step, n_code_cells(notebook))
-    job.manifest["steps"][step] = {"state": "begun"}
-    output = folder / notebook_path(step).name
-    execute(notebook, output, values, kernel, on_cell)
+        carry_out_steps(job, folder, notebooks, kernels, progress)
 
 
 def _warm_up(notebook: NotebookNode) -> str:
     """Return what a kernel does ahead of its notebook: its imports, and that of what reads and writes models."""
     return f"{import_lines(notebook)}\nimport skops.io as _skops"
-
-
-def _write_page(folder: Path, step: str, run: str) -> None:
-    from segnb.runs.report import write_page
-
-    write_page(folder / notebook_path(step).name, run)
 
 
 def _finish(job: Job, folder: Path) -> None:

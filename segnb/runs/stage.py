@@ -73,7 +73,10 @@ class Stage:
 
     def discard(self) -> None:
         """Remove the stage, and the outputs folder if that is empty then."""
-        shutil.rmtree(self.folder.parent, ignore_errors=True)
+        aside = self.folder.parent.with_name(f"{self.folder.parent.name}-discarded")
+        with contextlib.suppress(OSError):  # moved first: a page that is being written cannot come in between
+            os.replace(self.folder.parent, aside)
+        shutil.rmtree(aside, ignore_errors=True)
         with contextlib.suppress(OSError):
             outputs_folder().rmdir()
 
