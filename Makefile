@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test lab bench lock shop clean help
+.PHONY: report test lab bench trial lock shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -12,6 +12,7 @@ help:
 	@echo "make test     the environment, then the tests"
 	@echo "make lab      JupyterLab on the notebooks"
 	@echo "make bench    the benchmarks, as ratios"
+	@echo "make trial    the decision on k against planted truth: tests/benchmarks/README.md"
 	@echo "make shop     plant the built-in shop's data again"
 	@echo "make lock     choose the newest versions again"
 
@@ -26,7 +27,11 @@ test: $(VENV)/ready
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab --notebook-dir . notebooks
 
+trial: $(VENV)/ready
+	$(BIN)/python tests/benchmarks/trial_choose_k.py
+
 bench: $(VENV)/ready
+	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/bench_choose_k.py
 	$(BIN)/python tests/benchmarks/bench_run.py
 
 shop: $(VENV)/ready

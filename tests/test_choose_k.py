@@ -1,17 +1,43 @@
 """Step 2: figures equal scikit-learn's, and the decision finds planted segments and none where there are none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
+from scipy.stats import entropy
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_samples
+from sklearn.metrics import (
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    homogeneity_score,
+    jaccard_score,
+    silhouette_samples,
+)
 
-from segnb.choose_k import decide, evidence, silhouettes
-from segnb.choose_k.resampling import prediction_strength
+from segnb.choose_k import (
+    decide,
+    evidence,
+    limits,
+    segment_flows,
+    segment_origins,
+    segment_stability,
+    silhouettes,
+    summary,
+)
+from segnb.choose_k.frame import make_frame
+from segnb.choose_k.resampling import (
+    fit_kmeans,
+    gap_choice,
+    gap_statistic,
+    log_inertia,
+    prediction_strength,
+    segment_jaccards,
+)
 from segnb.errors import DataError
 from segnb.samples import structureless_twin
 
@@ -54,12 +80,15 @@ def test_labelings_without_a_silhouette_are_refused(labels):
 
 
 def test_evidence_equals_scikit_learn(blobs, blob_evidence):
+    rows = make_frame(blobs, 1000, seed=0).rows
+    np.testing.assert_allclose(sorted(pdist(rows)), sorted(pdist(blobs)), atol=1e-12)
     for row in blob_evidence[blob_evidence["k"] > 1].itertuples():
-        model = KMeans(row.k, n_init=3, random_state=0).fit(blobs)
+        model = KMeans(row.k, n_init=3, random_state=0).fit(rows)
         assert row.inertia == pytest.approx(model.inertia_)
-        assert row.silhouette == pytest.approx(silhouette_samples(blobs, model.labels_).mean(), abs=1e-6)
-        assert row.calinski_harabasz == pytest.approx(calinski_harabasz_score(blobs, model.labels_))
-        assert row.davies_bouldin == pytest.approx(davies_bouldin_score(blobs, model.labels_))
+        assert row.all_rows_inertia == pytest.approx(model.inertia_)
+        assert row.silhouette == pytest.approx(silhouette_samples(rows, model.labels_).mean(), abs=1e-6)
+        assert row.calinski_harabasz == pytest.approx(calinski_harabasz_score(rows, model.labels_))
+        assert row.davies_bouldin == pytest.approx(davies_bouldin_score(rows, model.labels_))
         assert row.smallest_share == pytest.approx(np.bincount(model.labels_).min() / len(blobs))
 
 
@@ -87,9 +116,20 @@ def test_k_that_was_not_tried_is_refused(blob_evidence):
 
 
 def test_smallest_share_limits_k(blob_evidence):
-    small = blob_evidence.assign(smallest_share=[1, 0.3, 0.02, 0.02, 0.02], prediction_strength=[1, 0.9, 0.9, 0.3, 0.3])
+    small = blob_evidence.assign(all_rows_smallest_share=[1, 0.3, 0.02, 0.02, 0.02])
     assert decide(small).k == 2
     assert decide(small, min_share=0.4).reasons[1].startswith("Every k leaves a segment below 40%")
+
+
+def test_middle_opinion_decides(blob_evidence):
+    table = blob_evidence.assign(
+        silhouette=[np.nan, 0.5, 0.4, 0.3, 0.2],
+        calinski_harabasz=[np.nan, 1, 2, 3, 4],
+        prediction_strength=[1, 0.9, 0.9, 0.81, 0.79],
+    )
+    choice = decide(table)
+    assert choice.k == 4
+    assert "silhouette 2, Calinski–Harabasz 5 and prediction strength 4" in choice.reasons[1]
 
 
 def test_shop_is_natural_and_its_twin_constructed(prepared):
@@ -110,8 +150,8 @@ def test_structureless_rows_have_no_structure_whatever_k_min(k_min):
 def test_prediction_strength_of_one_tight_and_one_cut_group():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(100, 2)), rng.normal(20, 1, size=(100, 2))]
-    assert prediction_strength(X, 2, seed=0) == pytest.approx(1)
-    assert prediction_strength(X, 3, seed=0) < 0.8
+    assert prediction_strength(X, 2, seed=0)[0] == pytest.approx(1)
+    assert prediction_strength(X, 3, seed=0)[0] < 0.8
 
 
 @pytest.mark.parametrize("n_rows", [3, 4, 7, 12])
@@ -127,21 +167,191 @@ def test_tied_values_are_no_fault():
     assert evidence(X, k_max=8, **QUICK).iloc[1:].notna().all().all()
 
 
-def test_sample_is_used_and_said(blobs):
-    table = evidence(blobs, k_max=3, sample_rows=100, **QUICK)
-    assert set(table["rows"]) == {100}
+@pytest.fixture(scope="module")
+def many():
+    X, _ = make_blobs([3000, 2000, 1000], centers=[[0, 0], [8, 0], [0, 9]], random_state=1)
+    return X.astype("float32")
+
+
+def test_sample_is_used_and_said_and_all_rows_are_counted(many):
+    table = evidence(many, k_max=4, sample_rows=500, **QUICK).set_index("k")
+    assert set(table["rows"]) == {500}
+    assert set(table["all_rows"]) == {6000}
+    assert table.loc[3, "all_rows_smallest_share"] == pytest.approx(1000 / 6000, abs=0.002)
+    assert table.loc[3, "all_rows_largest_share"] == pytest.approx(3000 / 6000, abs=0.002)
+    best = KMeans(3, n_init=3, random_state=0).fit(many).inertia_
+    assert best <= table.loc[3, "all_rows_inertia"] * (1 + 1e-6) <= 1.01 * best
+    total = ((many - many.mean(axis=0, dtype=float)) ** 2).sum()
+    assert table.loc[1, "all_rows_inertia"] == pytest.approx(total, rel=0.02)
+
+
+def changed(X, how, rng):
+    """Return the matrix changed as said, and by how much its inertia grows."""
+    if how == "rows":
+        return X[rng.permutation(len(X))], 1
+    if how == "columns":
+        return X[:, rng.permutation(X.shape[1])], 1
+    return (X + 1000, 1) if how == "shift" else (X * 32, 32**2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from(["rows", "columns", "shift", "scale"]),
+    st.integers(20, 60),
+    st.integers(1, 4),
+    st.sampled_from([1000, 20]),
+    st.integers(0, 2**31),
+)
+def test_order_shift_and_scale_change_no_figure(how, n_rows, n_columns, sample_rows, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.gamma(2, size=(n_rows, n_columns))
+    quick = {"k_max": 3, "n_init": 1, "n_boot": 2, "n_refs": 2, "sample_rows": sample_rows}
+    other, grown = changed(X, how, rng)
+    scaled = ["inertia", "all_rows_inertia"]
+    before, after = evidence(X, **quick), evidence(other, **quick)
+    after[scaled] /= grown
+    np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(8, 40), st.integers(2, 4), st.integers(0, 2**31))
+def test_relabelling_changes_nothing(n_rows, k, seed):
+    rng = np.random.default_rng(seed)
+    X, names = rng.normal(size=(n_rows, 2)), rng.permutation(k)
+    labels = rng.permutation(np.arange(n_rows) % k)
+    np.testing.assert_allclose(silhouettes(X, [labels]), silhouettes(X, [names[labels]]), atol=1e-6)
+    jaccards = [segment_jaccards(each, [labels % 2], k) for each in (labels, names[labels])]
+    np.testing.assert_allclose(jaccards[0], jaccards[1][names])
+    found = [segment_origins({k: labels // 2, k + 1: each}) for each in (labels, names[labels])]
+    assert sorted(found[0]["entropy"].dropna()) == pytest.approx(sorted(found[1]["entropy"].dropna()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(6, 50), st.integers(2, 4), st.integers(0, 2**31))
+def test_segment_jaccards_equal_scikit_learns(n_rows, k, seed):
+    rng = np.random.default_rng(seed)
+    labels, other = rng.permutation(np.arange(n_rows) % k), rng.integers(3, size=n_rows)
+    best = [max(jaccard_score(labels == j, other == i) for i in set(other)) for j in range(k)]
+    np.testing.assert_allclose(segment_jaccards(labels, [other], k), best)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(10, 60), st.integers(0, 2**31))
+def test_origins_add_up_to_scikit_learns_homogeneity(n_rows, seed):
+    rng = np.random.default_rng(seed)
+    before, after = rng.permutation(np.arange(n_rows) % 3), rng.permutation(np.arange(n_rows) % 4)
+    origins = segment_origins({3: before, 4: after}).query("k == 4")
+    conditional = origins["entropy"] @ np.bincount(after) / n_rows
+    whole = entropy(np.bincount(before))
+    assert homogeneity_score(before, after) == pytest.approx(1 - conditional / whole)
+    np.testing.assert_allclose(origins["slsa"], 1 - origins["entropy"] / np.log(3))
+
+
+def test_segment_that_is_cut_at_random_is_the_unstable_one():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(200, 2)), rng.normal(30, 1, size=(100, 2))]
+    labels = np.r_[(X[:200, 0] > 0).astype(int), np.full(100, 2)]
+    found = segment_stability(X, {3: labels}, n_boot=20)
+    assert (found["jaccard"] >= 0.75).tolist() == [False, False, True]
+    assert found["light"].iloc[2] in ("stable", "highly stable")
+    assert found["customers"].tolist() == np.bincount(labels).tolist()
+
+
+def test_flows_count_every_customer_at_every_k(blobs):
+    labelings = {k: KMeans(k, n_init=3, random_state=0).fit_predict(blobs) for k in (2, 3, 4)}
+    flows = segment_flows(blobs, labelings, 3)
+    assert flows.groupby("k")["customers"].sum().to_dict() == {2: 150, 3: 150}
+    into = flows[flows["next_k"] == 4].groupby("next_segment")["customers"].sum()
+    assert into.tolist() == np.bincount(labelings[4]).tolist()
+
+
+def elongated(rng):
+    """Two elongated segments in three dimensions, one above the other: model (e) of the gap statistic's paper."""
+    t = np.linspace(-0.5, 0.5, 100)[:, None] + rng.normal(0, 0.1, (2, 100, 3))
+    return np.concatenate([t[0], t[1] + 10])
+
+
+def null(rng):
+    """One segment, uniform in ten dimensions: model (a) of the paper."""
+    return rng.uniform(size=(200, 10))
+
+
+@pytest.mark.parametrize(("draw", "k"), [(elongated, 2), (null, 1)])
+def test_gap_on_the_papers_simulations(draw, k):
+    """The paper's table 1 has gap along the principal axes right in 50 of 50 draws of both models."""
+    rng = np.random.default_rng(0)
+    named = []
+    for _ in range(10):
+        rows = make_frame(draw(rng), 1000, seed=0).rows
+        logs = [log_inertia(fit_kmeans(rows, each, 0, n_init=5)) for each in range(1, 6)]
+        named.append(gap_choice(*gap_statistic(logs, rows, range(1, 6), n_refs=20, seed=0)))
+    assert named.count(k) >= 9
+
+
+def test_shared_values_are_no_modes():
+    counts = 1 + np.random.default_rng(0).geometric(0.5, size=(800, 3)) // 2
+    table = evidence(counts, k_max=4, **QUICK)
+    assert table["dip_p"].iloc[0] > 0.01
+    assert not decide(table).structure
+
+
+def test_constant_column_changes_nothing(blobs, blob_evidence):
+    with_constant = evidence(blobs.assign(constant=3.0), k_max=5, **QUICK)
+    np.testing.assert_allclose(with_constant, blob_evidence, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(60, 1), (40, 300)])
+def test_one_column_and_more_columns_than_rows_get_a_verdict(shape):
+    table = evidence(np.random.default_rng(0).normal(size=shape), k_max=4, **QUICK)
+    assert table.iloc[1:].notna().all().all()
+    assert decide(table).verdict in ("natural", "reproducible", "constructed")
 
 
 @pytest.mark.parametrize(
-    ("X", "ks", "message"),
+    ("X", "options", "message"),
     [
-        ([[1.0], [np.nan], [2.0]], (2, 2), "missing or infinite"),
-        ([[1.0], [np.inf], [2.0]], (2, 2), "missing or infinite"),
-        ([[1.0], [2.0]], (2, 2), "k=2 is not less than the 2 customers"),
-        ([[1.0]] * 9, (2, 3), "k=3 is more than the 1 distinct customers"),
-        ([[1.0], [2.0], [3.0], [4.0]], (3, 2), "needs 2 ≤ k_min ≤ k_max"),
+        ([[1.0], [np.nan], [2.0]], {"k_max": 2}, "missing or infinite values; fill or drop them"),
+        ([[1.0], [np.inf], [2.0]], {"k_max": 2}, "missing or infinite"),
+        ([[1.0], [2.0]], {"k_max": 2}, "k=2 is not less than the 2 customers"),
+        (np.arange(50.0)[:, None], {"k_max": 9, "sample_rows": 9}, "k=9 is not less than the 9 .* raise sample_rows"),
+        ([[1.0]] * 9, {"k_max": 3}, "k=3 is more than the 1 distinct customers; lower k"),
+        ([[1.0], [2.0]] * 9, {"k_max": 3}, "k=3 is more than the 2 distinct customers"),
+        ([[1.0], [2.0], [3.0], [4.0]], {"k_min": 3, "k_max": 2}, "k_min=3 and k_max=2: needs 2 ≤ k_min ≤ k_max"),
+        ([[1.0], [2.0], [3.0]], {"k_min": 1, "k_max": 2}, "k_min=1"),
+        (np.zeros((20, 10_000)), {}, "10,000 columns, at most 2,000 .* choose features"),
+        (np.zeros((0, 3)), {}, r"shape \(0, 3\)"),
+        (np.zeros(7), {}, r"shape \(7,\)"),
+        (pd.DataFrame({"a": [1.0] * 9, "town": ["x"] * 9}), {}, "no numbers: town; encode or drop"),
+        (np.arange(50.0)[:, None], {"n_boot": 1}, "n_boot=1: needs at least 2"),
+        (np.arange(50.0)[:, None], {"n_refs": 0}, "n_refs=0: needs at least 1"),
+        (np.arange(50.0)[:, None], {"n_init": 0}, "n_init=0: needs at least 1"),
     ],
 )
-def test_impossible_evidence_is_refused(X, ks, message):
-    with pytest.raises(DataError, match=message):
-        evidence(pd.DataFrame(X), *ks, **QUICK)
+def test_impossible_evidence_is_refused(X, options, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        evidence(X, **({"k_max": 4} | QUICK | options))
+    assert isinstance(refused.value, DataError)
+
+
+@pytest.mark.parametrize("verdict", ["natural", "reproducible", "constructed"])
+def test_summary_says_what_was_found(blobs, blob_evidence, verdict):
+    labels = KMeans(3, n_init=3, random_state=0).fit_predict(blobs)
+    stability = segment_stability(blobs, {3: labels}, n_boot=3)
+    choice = replace(decide(blob_evidence, k=3), verdict=verdict)
+    text = summary(blob_evidence, choice, stability)
+    assert "The smallest segment has 40 of the 150 customers (27%), the largest 40%." in text
+    assert "Each single segment is found again" in text
+    assert "set by hand" in text
+    assert "Segments 1 and 3 would look different" in summary(
+        blob_evidence, choice, stability.assign(jaccard=[0.5, 0.9, 0.7])
+    )
+    assert "Segment 2 would" in summary(blob_evidence, choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
+
+
+def test_limits_name_the_sample_the_range_and_the_other_opinions(many):
+    table = evidence(many, k_max=4, sample_rows=500, **QUICK)
+    text = limits(table, decide(table, k=4), columns=2)
+    assert "random 500 of the 6,000 customers" in text
+    assert "k = 4 is the largest that was tried" in text
+    assert "Single figures would have chosen 3." in text
+    assert "largest that was tried" not in limits(table, decide(table), columns=2)

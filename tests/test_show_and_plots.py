@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from segnb import plots, show
-from segnb.choose_k import decide, evidence, silhouettes
-from segnb.cluster import project
+from segnb.choose_k import decide, evidence, segment_flows, segment_stability, silhouettes
+from segnb.cluster import fit_segments, project
 from segnb.colours import segment_colours
 from segnb.interpret import centre_scores, profiles, segment_sizes
 from segnb.iterate import drift, migration, migration_shares, withhold_small
@@ -33,6 +33,11 @@ def draw_all(prepared, assigned, model, table):
     yield plots.elbow(table, choice.k)
     yield plots.silhouette(silhouettes(features, [model.labels_])[:, 0], model.labels_)
     yield plots.evidence_overview(table, choice.favourites, choice.k)
+    yield plots.gap(table, choice.k)
+    yield plots.coming_back(table, choice.k)
+    labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
+    yield plots.clustergram(segment_flows(features, labelings, 5), 5)
+    yield plots.segment_stability(segment_stability(features, labelings, n_boot=2), 5)
     yield plots.scatter(customers, segment, "orders", "spend")
     yield plots.pca_view(view.points, view.directions, view.shares, segment)
     yield plots.intercluster_distance(model, features, segment)
@@ -59,6 +64,22 @@ def test_elbow_shows_the_inertia_it_was_given(table):
     ax = plots.elbow(table, 3)
     drawn = ax.lines[0].get_ydata()
     np.testing.assert_allclose(drawn, table.loc[table["k"] > 1, "inertia"])
+
+
+def test_clustergram_draws_every_flow_of_a_hundredth_of_the_customers(prepared):
+    labelings = {k: fit_segments(prepared.features, k, n_init=1).labels_ for k in (2, 3, 4)}
+    flows = segment_flows(prepared.features, labelings, 3)
+    ax = plots.clustergram(flows, 3)
+    wide = flows[flows["customers"] >= len(prepared.features) / 100]
+    assert len(wide) < len(flows)
+    assert len(ax.lines) == len(wide) + 1, "and the line of the chosen k"
+
+
+def test_gap_draws_its_standard_errors(table):
+    ax = plots.gap(table, 2)
+    _, _, (errors,) = ax.containers[0]
+    drawn = [np.ptp(segment[:, 1]) / 2 for segment in errors.get_segments()]
+    np.testing.assert_allclose(drawn, table["gap_se"])
 
 
 def test_figures_draw_into_given_axes(table):

@@ -1,37 +1,22 @@
 """All figures for all k in one table, each computed once."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from diptest import diptest
-from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
-from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances_argmin_min
 
 from segnb.choose_k import resampling
+from segnb.choose_k.frame import Frame, blocks, check_distinct, check_matrix, make_frame
+from segnb.choose_k.modality import dip_p
+from segnb.choose_k.resampling import bar, quick_small_fits
 from segnb.choose_k.silhouette import silhouettes
 from segnb.errors import DataError
 
-DIP_ROWS = 300
-"""Rows whose pairwise distances the dip test looks at."""
-
-
-def fit_each_k(X: pd.DataFrame, ks: Iterable[int], *, n_init: int = 10, seed: int = 0) -> dict[int, KMeans]:
-    """Return k-means fitted to `X` for each k, by k.
-
-    >>> sorted(fit_each_k(pd.DataFrame({"a": [0.0, 1, 8, 9]}), range(1, 4)))
-    [1, 2, 3]
-    """
-    values = np.asarray(X)
-    with threadpool_limits(1):
-        return {k: resampling.fit_kmeans(values, k, seed, n_init) for k in ks}
-
 
 def evidence(
-    X: pd.DataFrame,
+    X: pd.DataFrame | np.ndarray,
     k_min: int = 2,
     k_max: int = 10,
     *,
@@ -43,16 +28,19 @@ def evidence(
 ) -> pd.DataFrame:
     """Return every figure for every k, one row per k, from 1 where a figure has a meaning there.
 
+    No figure depends on the order of the rows or columns, nor on a shift or a common scale of the columns; but for
+    the inertia, which grows with the square of the scale.
+
     Parameters
     ----------
-    X : DataFrame of shape (n_rows, n_features)
+    X : array of shape (n_rows, n_features)
         The scaled matrix, no missing values.
     k_min, k_max : int
         Numbers of segments to try, 2 ≤ k_min ≤ k_max < n_rows.
     n_init : int
-        Restarts of k-means.
+        Restarts of k-means, at least 1.
     n_boot, n_refs : int
-        Bootstrap pairs per k, and reference sets of the gap statistic.
+        Bootstrap samples per k, at least 2, and reference sets of the gap statistic, at least 1.
     sample_rows : int
         On more rows than this a seeded sample of them is used.
     seed : int
@@ -60,66 +48,47 @@ def evidence(
     Returns
     -------
     DataFrame
-        `k`, `rows` (used), `inertia`, `silhouette` (mean), `below_zero_share` (of the silhouettes),
-        `calinski_harabasz`, `davies_bouldin`, `gap`, `gap_se`, `prediction_strength`, `stability`,
-        `seed_agreement`, `smallest_share`; and for the whole table `gap_k` (the
-        k that gap's 1-SE rule chooses from 1 to k_max) and `dip_p`.
+        `k`; of the rows used: `rows` (how many), `inertia`, `smallest_share`, `silhouette` (mean),
+        `below_zero_share` (of the silhouettes), `calinski_harabasz`, `davies_bouldin`, `gap`, `gap_se`,
+        `prediction_strength`, `prediction_strength_se`, `stability`, `least_jaccard` (of the segments),
+        `seed_agreement`; for the whole table `gap_k` (the k that gap's 1-SE rule chooses from 1 to k_max) and
+        `dip_p`; and with every row at the nearest of the same centres: `all_rows` (how many), `all_rows_inertia`,
+        `all_rows_smallest_share`, `all_rows_largest_share`.
 
     Raises
     ------
     DataError
-        If the values of k do not fit the rows, or `X` has missing or infinite values.
+        If the values of k do not fit the rows, or `X` has missing or infinite values, words or too many columns.
 
     >>> X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0], [9]], 30, axis=0))
     >>> table = evidence(X, k_max=3, n_boot=2, n_refs=5)
     >>> table.loc[table["silhouette"].idxmax(), "k"]
     np.int64(2)
     """
-    rows = sample(X, sample_rows, seed)
-    _check(rows, k_min, k_max)
-    values = np.asarray(rows, dtype=np.float64)
-    tried = range(k_min, k_max + 1)
-    models = fit_each_k(rows, range(1, k_max + 1), n_init=n_init, seed=seed)
-    with threadpool_limits(1):
-        logs = np.log([max(model.inertia_, np.finfo(float).tiny) for model in models.values()])
-        gap, gap_se = resampling.gap_statistic(logs, values, list(models), n_refs, seed)
-        figures = [_resampled(values, k, n_init, n_boot, seed) for k in tqdm(tried, desc="evidence", leave=False)]
-    shown = [k - 1 for k in (1, *tried)]
-    table = _geometry(values, {k: models[k] for k in (1, *tried)})
-    table = table.assign(gap=gap[shown], gap_se=gap_se[shown], gap_k=resampling.gap_choice(gap, gap_se))
-    resampled = pd.DataFrame([{"prediction_strength": 1.0}, *figures])
-    return pd.concat([table, resampled], axis=1).assign(dip_p=dip_p(values, seed))
+    _check_budget(n_init=(n_init, 1), n_boot=(n_boot, 2), n_refs=(n_refs, 1))
+    check_matrix(X, sample_rows, k_min, k_max)
+    X = np.asarray(X)
+    frame = make_frame(X, sample_rows, seed)
+    check_distinct(X[frame.positions], k_max)
+    shown = [1, *range(k_min, k_max + 1)]
+    with quick_small_fits():
+        ks = bar(range(1, k_max + 1), desc="k-means for each k")
+        models = {k: resampling.fit_kmeans(frame.rows, k, seed, n_init) for k in ks}
+        parts = [
+            _geometry(frame.rows, {k: models[k] for k in shown}),
+            _gap(frame.rows, models, n_refs, seed).loc[shown],
+            _resampled(frame.rows, {k: models[k] for k in shown}, n_init, n_boot, seed),
+        ]
+    table = pd.concat(parts, axis=1).assign(dip_p=dip_p(X, frame, seed))
+    return table.join(_all_rows(X, frame, {k: models[k] for k in shown})).reset_index()
 
 
-def sample(X: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
-    """Return `X`, or a seeded sample of it where it has more than `rows` rows."""
-    return X if len(X) <= rows else X.sample(rows, random_state=seed)
-
-
-def dip_p(X: np.ndarray, seed: int = 0) -> float:
-    """Return the p-value against a single mode: the smaller of two dip tests, doubled; 1 below four rows.
-
-    Hartigan's dip on the first principal component and on the pairwise distances of some rows: Hartigan and
-    Hartigan, Ann. Statist. 13, 1985; Adolfsson, Ackerman and Brownstein, Pattern Recognition 88, 2019.
-
-    >>> bool(dip_p(np.repeat([[0.0], [9.0]], 50, axis=0) + np.random.default_rng(0).normal(size=(100, 1))) < 0.01)
-    True
-    """
-    if len(X) < 4:
-        return 1.0
-    rng = np.random.default_rng(seed)
-    first = (X - X.mean(axis=0)) @ np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[2][0]
-    some = X if len(X) <= DIP_ROWS else X[rng.choice(len(X), DIP_ROWS, replace=False)]
-    return float(min(1.0, 2 * min(diptest(first)[1], diptest(pdist(some))[1])))
-
-
-def _geometry(X: np.ndarray, models: dict[int, KMeans]) -> pd.DataFrame:
+def _geometry(X: np.ndarray, models: Mapping[int, KMeans]) -> pd.DataFrame:
     """Return the figures that only need the labels of one fit per k; k = 1 has no others to compare with."""
     labels = [model.labels_ for k, model in models.items() if k > 1]
     scores = silhouettes(X, labels)
     return pd.DataFrame(
         {
-            "k": list(models),
             "rows": len(X),
             "inertia": [model.inertia_ for model in models.values()],
             "smallest_share": [np.bincount(model.labels_).min() / len(X) for model in models.values()],
@@ -127,25 +96,63 @@ def _geometry(X: np.ndarray, models: dict[int, KMeans]) -> pd.DataFrame:
             "below_zero_share": [np.nan, *(scores < 0).mean(axis=0)],
             "calinski_harabasz": [np.nan, *(calinski_harabasz_score(X, label) for label in labels)],
             "davies_bouldin": [np.nan, *(davies_bouldin_score(X, label) for label in labels)],
-        }
+        },
+        index=pd.Index(models, name="k"),
     )
 
 
-def _resampled(X: np.ndarray, k: int, n_init: int, n_boot: int, seed: int) -> dict[str, float]:
-    return {
-        "prediction_strength": resampling.prediction_strength(X, k, seed),
-        "stability": resampling.stability(X, k, n_boot, seed),
-        "seed_agreement": resampling.seed_agreement(X, k, n_init, seed),
-    }
+def _gap(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int) -> pd.DataFrame:
+    logs = [resampling.log_inertia(model) for model in models.values()]
+    gap, error = resampling.gap_statistic(logs, X, list(models), n_refs, seed)
+    figures = {"gap": gap, "gap_se": error, "gap_k": resampling.gap_choice(gap, error)}
+    return pd.DataFrame(figures, index=pd.Index(models, name="k"))
 
 
-def _check(X: pd.DataFrame, k_min: int, k_max: int) -> None:
-    if not np.isfinite(np.asarray(X, dtype=float)).all():
-        raise DataError("the feature matrix has missing or infinite values; fill or drop them in step 1 (missing=…)")
-    if not 2 <= k_min <= k_max:
-        raise DataError(f"k_min={k_min} and k_max={k_max}: needs 2 ≤ k_min ≤ k_max")
-    if k_max >= len(X):
-        raise DataError(f"k={k_max} is not less than the {len(X)} customers; lower k and k_max or keep more rows")
-    distinct = len(np.unique(np.asarray(X), axis=0))
-    if distinct < k_max:
-        raise DataError(f"k={k_max} is more than the {distinct} distinct customers; lower k and k_max")
+def _resampled(X: np.ndarray, models: Mapping[int, KMeans], n_init: int, n_boot: int, seed: int) -> pd.DataFrame:
+    """Return how well the segments come back; a single one always does, and nothing is said of the others' figures."""
+
+    def figures(k: int) -> dict[str, float]:
+        if k == 1:
+            return {"prediction_strength": 1.0, "prediction_strength_se": 0.0}
+        strength, error = resampling.prediction_strength(X, k, seed)
+        judged, labelings = resampling.bootstrap_labels(X, k, n_boot, seed)
+        return {
+            "prediction_strength": strength,
+            "prediction_strength_se": error,
+            "stability": resampling.stability(labelings),
+            "least_jaccard": resampling.segment_jaccards(models[k].labels_[judged], labelings, k).min(),
+            "seed_agreement": resampling.seed_agreement(X, k, n_init, seed),
+        }
+
+    return pd.DataFrame(
+        [figures(k) for k in bar(models, desc="resamples for each k")], index=pd.Index(models, name="k")
+    )
+
+
+def _all_rows(X: np.ndarray, frame: Frame, models: Mapping[int, KMeans]) -> pd.DataFrame:
+    """Return inertia and sizes with each row of the whole matrix at the nearest of the sample's centres."""
+    centres = {k: frame.turned_back(model.cluster_centers_) for k, model in models.items()}
+    inertia = dict.fromkeys(models, 0.0)
+    sizes = {k: np.zeros(k, dtype=np.int64) for k in models}
+    for block in blocks(X):
+        rows = block - frame.centre
+        for k in models:
+            nearest, squared = pairwise_distances_argmin_min(rows, centres[k], metric="sqeuclidean")
+            inertia[k] += squared.sum()
+            sizes[k] += np.bincount(nearest, minlength=k)
+    shares = {k: counts / len(X) for k, counts in sizes.items()}
+    return pd.DataFrame(
+        {
+            "all_rows": len(X),
+            "all_rows_inertia": inertia.values(),
+            "all_rows_smallest_share": [share.min() for share in shares.values()],
+            "all_rows_largest_share": [share.max() for share in shares.values()],
+        },
+        index=pd.Index(models, name="k"),
+    )
+
+
+def _check_budget(**least: tuple[int, int]) -> None:
+    for name, (value, allowed) in least.items():
+        if value < allowed:
+            raise DataError(f"{name}={value}: needs at least {allowed}")

@@ -1,13 +1,19 @@
 """Figures that need many small fits: gap, prediction strength, stability and seed agreement."""
 
 import warnings
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import combinations, pairwise
 
 import numpy as np
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
 
 N_SPLITS = 10
 """Random halvings that prediction strength is averaged over."""
@@ -18,6 +24,16 @@ N_SEEDS, SEED_ROWS = 10, 1000
 RESAMPLE_ROWS = 2500
 """A bootstrap sample and the rows it is judged on have this many rows at most."""
 
+bar = partial(tqdm, leave=False, delay=0.5)
+"""A progress bar for loops that last, gone when they are done."""
+
+
+@contextmanager
+def quick_small_fits() -> Iterator[None]:
+    """Let many small fits go fast: one thread each, and rows that were checked once are not checked each time."""
+    with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
+        yield
+
 
 def fit_kmeans(X: np.ndarray, k: int, seed: int, n_init: int = 1) -> KMeans:
     """Return k-means fitted to `X`, shape (n_rows, n_features); ties may leave it fewer segments than k."""
@@ -26,26 +42,27 @@ def fit_kmeans(X: np.ndarray, k: int, seed: int, n_init: int = 1) -> KMeans:
         return KMeans(k, n_init=n_init, random_state=seed).fit(X)
 
 
+def log_inertia(model: KMeans) -> float:
+    """Return the logarithm of the inertia, that of the least positive number if it is 0."""
+    return float(np.log(max(model.inertia_, np.finfo(float).tiny)))
+
+
 def gap_statistic(
-    log_inertias: np.ndarray, X: np.ndarray, ks: list[int], n_refs: int, seed: int
+    log_inertias: Sequence[float], X: np.ndarray, ks: Sequence[int], n_refs: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the gap of each k and its standard error.
 
-    The mean of log W over `n_refs` reference sets, drawn uniformly in the box along the principal axes of `X`,
-    minus `log_inertias`, log W of the data for each of `ks`: Tibshirani, Walther and Hastie, J. R. Stat. Soc. B
-    63, 2001.
+    The mean of log W over `n_refs` reference sets, drawn uniformly in the box around `X`, whose columns are its
+    principal axes, minus `log_inertias`, log W of the data for each of `ks`: Tibshirani, Walther and Hastie, J. R.
+    Stat. Soc. B 63, 2001.
     """
-    centre = X.mean(axis=0)
-    axes = np.linalg.svd(X - centre, full_matrices=False)[2]
-    turned = (X - centre) @ axes.T
-    low, high = turned.min(axis=0), turned.max(axis=0)
+    low, high = X.min(axis=0), X.max(axis=0)
 
     def reference(number: int) -> list[float]:
-        rng = np.random.default_rng([seed, number])
-        drawn = rng.uniform(low, high, size=turned.shape)
-        return [np.log(max(fit_kmeans(drawn, k, seed + number, n_init=2).inertia_, np.finfo(float).tiny)) for k in ks]
+        drawn = np.random.default_rng([seed, number]).uniform(low, high, size=X.shape)
+        return [log_inertia(fit_kmeans(drawn, k, seed + number, n_init=2)) for k in ks]
 
-    logs = np.array([reference(number) for number in range(n_refs)])
+    logs = np.array([reference(number) for number in bar(range(n_refs), desc="gap references")])
     return logs.mean(axis=0) - log_inertias, logs.std(axis=0) * np.sqrt(1 + 1 / n_refs)
 
 
@@ -59,31 +76,53 @@ def gap_choice(gap: np.ndarray, error: np.ndarray) -> int:
     return int(enough[0] + 1) if len(enough) else len(gap)
 
 
-def prediction_strength(X: np.ndarray, k: int, seed: int) -> float:
-    """Return how well one half of the rows predicts the segments of the other half, 0 to 1.
+def prediction_strength(X: np.ndarray, k: int, seed: int) -> tuple[float, float]:
+    """Return how well one half of the rows predicts the segments of the other half, 0 to 1, and its standard error.
 
     The least share, over the test half's segments, of pairs that the training half's centres keep together,
     averaged over random halvings: Tibshirani and Walther, J. Comput. Graph. Stat. 14, 2005.
     """
-    return float(np.mean([_split_strength(X, k, seed + number) for number in range(N_SPLITS)]))
+    strengths = [_split_strength(X, k, seed + number) for number in range(N_SPLITS)]
+    return float(np.mean(strengths)), float(np.std(strengths, ddof=1) / np.sqrt(N_SPLITS))
 
 
-def stability(X: np.ndarray, k: int, n_boot: int, seed: int) -> float:
-    """Return the mean adjusted Rand index of pairs of models fitted on bootstrap samples.
-
-    Each of `n_boot` models is paired with the next, the last with the first, and both label the same rows:
-    Dolnicar and Leisch, Marketing Letters 21, 2010.
-    """
-    rng = np.random.default_rng(seed)
-    judged = X[_some(len(X), RESAMPLE_ROWS, rng)]
+def bootstrap_labels(X: np.ndarray, k: int, n_boot: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return positions of rows, and their labels by each of `n_boot` models fitted on bootstrap samples of `X`."""
+    judged = _some(len(X), RESAMPLE_ROWS, np.random.default_rng(seed))
 
     def labels(number: int) -> np.ndarray:
         draw = np.random.default_rng([seed, number])
         rows = draw.integers(len(X), size=min(len(X), RESAMPLE_ROWS))
-        return fit_kmeans(X[rows], k, seed + number).predict(judged)
+        return fit_kmeans(X[rows], k, seed + number).predict(X[judged])
 
-    ring = [labels(number) for number in range(max(n_boot, 2))]
-    return float(np.mean([adjusted_rand_score(*pair) for pair in zip(ring, ring[1:] + ring[:1])]))
+    return judged, [labels(number) for number in range(n_boot)]
+
+
+def stability(labelings: Sequence[np.ndarray]) -> float:
+    """Return the mean adjusted Rand index of labelings by bootstrap models.
+
+    Each is paired with the next, the last with the first: Dolnicar and Leisch, Marketing Letters 21, 2010.
+    """
+    ring = [*labelings, labelings[0]]
+    return float(np.mean([adjusted_rand_score(*pair) for pair in pairwise(ring)]))
+
+
+def segment_jaccards(labels: np.ndarray, labelings: Sequence[np.ndarray], k: int) -> np.ndarray:
+    """Return for each segment 0 to k - 1 how well labelings by bootstrap models find it again, 0 to 1.
+
+    The Jaccard index with the most similar segment of each labeling, averaged over the labelings; 0 for a segment
+    without rows: Hennig, Computational Statistics & Data Analysis 52, 2007.
+
+    >>> segment_jaccards(np.array([0, 0, 1, 1]), [np.array([5, 5, 6, 6]), np.array([5, 5, 5, 6])], 2).round(2)
+    array([0.83, 0.75])
+    """
+    present, codes = np.unique(labels, return_inverse=True)
+    found = np.zeros(k)
+    for other in labelings:
+        common = contingency_matrix(codes, other)
+        union = common.sum(axis=1, keepdims=True) + common.sum(axis=0, keepdims=True) - common
+        found[present] += (common / union).max(axis=1)
+    return found / len(labelings)
 
 
 def seed_agreement(X: np.ndarray, k: int, n_init: int, seed: int) -> float:

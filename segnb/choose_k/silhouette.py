@@ -1,16 +1,22 @@
 """Exact silhouettes of many labelings in one pass over the distances."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 ROUNDING = 1e-13
 """Squared distances below this share of the rows' squared norms are rounding errors: the rows are the same."""
 
+BYTES_A_PAIR = 12
+"""Memory for the distance of two rows: squared in double precision, its root in single."""
+
 
 def silhouettes(
-    X: pd.DataFrame | np.ndarray, labelings: Sequence[np.ndarray], *, block_bytes: int = 64 * 2**20
+    X: pd.DataFrame | np.ndarray, labelings: Sequence[np.ndarray], *, block_bytes: int = 16 * 2**20
 ) -> np.ndarray:
     """Return the silhouette of every row under every labeling.
 
@@ -23,8 +29,8 @@ def silhouettes(
         No missing values.
     labelings : sequence of arrays of shape (n_rows,)
         Labels of any kind; each labeling has between 2 and n_rows - 1 different ones.
-    block_bytes : int, default 64 MiB
-        Memory for one block of distances.
+    block_bytes : int, default 16 MiB
+        Memory for the distances that are held at a time, over all cores; one row's at least.
 
     Returns
     -------
@@ -49,14 +55,17 @@ def silhouettes(
     X = X - X.mean(axis=0)
     codes = [_encode(labels, len(X)) for labels in labelings]
     one_hot = np.hstack([np.eye(code.max() + 1, dtype=np.float32)[code] for code in codes])
-    result = np.empty((len(X), len(codes)))
-    squares = np.einsum("ij,ij->i", X, X)
-    step = max(1, block_bytes // (8 * len(X)))
-    for start in range(0, len(X), step):
-        rows = slice(start, start + step)
-        sums = _distances(X, squares, rows) @ one_hot
-        result[rows] = _scores(sums.astype(np.float64), codes, rows)
-    return result
+    left, right = _factors(X)
+    workers = os.cpu_count() or 1
+    step = max(1, block_bytes // (BYTES_A_PAIR * len(X) * workers))
+
+    def block(start: int) -> np.ndarray:
+        return _distances(left[start : start + step], right, start) @ one_hot
+
+    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
+        sums = np.concatenate(list(pool.map(block, range(0, len(X), step))))
+    last = np.cumsum([code.max() + 1 for code in codes])
+    return np.column_stack([_scores(own, code) for own, code in zip(np.hsplit(sums, last[:-1]), codes)])
 
 
 def _encode(labels: np.ndarray, n_rows: int) -> np.ndarray:
@@ -68,32 +77,28 @@ def _encode(labels: np.ndarray, n_rows: int) -> np.ndarray:
     return code
 
 
-def _distances(X: np.ndarray, squares: np.ndarray, rows: slice) -> np.ndarray:
-    squared = X[rows] @ X.T
-    squared *= -2
-    norms = squares[rows, None] + squares
-    squared += norms
-    squared[squared < ROUNDING * norms] = 0
-    distances = np.sqrt(squared, dtype=np.float32, casting="same_kind")
-    own = np.arange(len(distances))
-    distances[own, rows.start + own] = 0
+def _factors(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two matrices whose product is the squared distances, but for what is rounding error anyway."""
+    squares = (1 - ROUNDING) * np.einsum("ij,ij->i", X, X)
+    ones = np.ones(len(X))
+    return np.column_stack([-2 * X, squares, ones]), np.vstack([X.T, ones, squares])
+
+
+def _distances(left: np.ndarray, right: np.ndarray, first: int) -> np.ndarray:
+    distances = np.maximum(left @ right, 0, dtype=np.float32, casting="same_kind")
+    np.sqrt(distances, out=distances)
+    own = np.arange(len(left))
+    distances[own, first + own] = 0
     return distances
 
 
-def _scores(sums: np.ndarray, codes: list[np.ndarray], rows: slice) -> np.ndarray:
-    """Return the silhouettes of a block from its rows' summed distances to every segment of every labeling."""
-    scores, first = [], 0
-    for code in codes:
-        sizes = np.bincount(code)
-        own = code[rows]
-        to_segment = sums[:, first : first + len(sizes)]
-        at = np.arange(len(own))
-        inside = to_segment[at, own] / np.maximum(sizes[own] - 1, 1)
-        means = to_segment / sizes
-        means[at, own] = np.inf
-        outside = means.min(axis=1)
-        larger = np.maximum(inside, outside)
-        score = np.divide(outside - inside, larger, out=np.zeros_like(larger), where=larger > 0)
-        scores.append(np.where(sizes[own] > 1, score, 0.0))
-        first += len(sizes)
-    return np.column_stack(scores)
+def _scores(sums: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Return the silhouettes under one labeling from the rows' summed distances to each of its segments."""
+    at, sizes = np.arange(len(code)), np.bincount(code)
+    inside = sums[at, code] / np.maximum(sizes[code] - 1, 1)
+    means = sums / sizes
+    means[at, code] = np.inf
+    outside = means.min(axis=1)
+    larger = np.maximum(inside, outside)
+    score = np.divide(outside - inside, larger, out=np.zeros_like(larger), where=larger > 0)
+    return np.where(sizes[code] > 1, score, 0.0)

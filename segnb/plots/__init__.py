@@ -1,6 +1,14 @@
 """Figures from the steps' tables; the only part that imports matplotlib, seaborn and yellowbrick."""
 
-from segnb.plots.choose_k import elbow, evidence_overview, silhouette
+from segnb.plots.choose_k import (
+    clustergram,
+    coming_back,
+    elbow,
+    evidence_overview,
+    gap,
+    segment_stability,
+    silhouette,
+)
 from segnb.plots.cluster import intercluster_distance, pca_view, scatter
 from segnb.plots.interpret import boxes, centre_heatmap, descriptor_shares, sizes, snake
 from segnb.plots.iterate import change_bars, drift_bars, migration_matrix
@@ -10,16 +18,20 @@ __all__ = [
     "boxes",
     "centre_heatmap",
     "change_bars",
+    "clustergram",
+    "coming_back",
     "descriptor_shares",
     "distributions",
     "drift_bars",
     "elbow",
     "evidence_overview",
+    "gap",
     "intercluster_distance",
     "migration_matrix",
     "pca_view",
     "rank2d",
     "scatter",
+    "segment_stability",
     "silhouette",
     "sizes",
     "snake",

@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from segnb.colours import segment_colours
 from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
 from segnb.plots.yellow import KElbowVisualizer, SilhouetteVisualizer
+from segnb.thresholds import COMES_BACK, LIGHTS
 
 
 @styled
@@ -66,6 +67,136 @@ def silhouette(scores: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -
 
 
 @styled
+def gap(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
+    """Return the gap statistic over k with its standard errors, and the k that its 1-SE rule names.
+
+    Parameters
+    ----------
+    evidence : DataFrame
+    k : int
+        The chosen number of segments, a dashed line.
+    """
+    ax = new_axes(ax)
+    named = int(evidence["gap_k"].iloc[0])
+    ax.errorbar(evidence["k"], evidence["gap"], yerr=evidence["gap_se"], color=ACCENT, marker=".", capsize=4)
+    ax.plot(named, evidence.loc[evidence["k"] == named, "gap"], "o", color=INK, markersize=9, label="named by the rule")
+    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
+    ax.set(xlabel="segments k", ylabel="gap, ± one standard error", xticks=evidence["k"])
+    said = "a single group: no structure" if named == 1 else f"{named} segments"
+    ax.set_title(f"By its rule of one standard error, gap names {said}")
+    ax.legend()
+    return ax
+
+
+@styled
+def coming_back(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
+    """Return how well the segments come back on other samples, over k, with the threshold.
+
+    Parameters
+    ----------
+    evidence : DataFrame
+    k : int
+        The chosen number of segments, a dashed line.
+    """
+    ax = new_axes(ax)
+    tried = evidence[evidence["k"] > 1]
+    error = tried["prediction_strength_se"]
+    ax.errorbar(
+        tried["k"],
+        tried["prediction_strength"],
+        yerr=error,
+        color=ACCENT,
+        marker="o",
+        capsize=4,
+        label="prediction strength",
+    )
+    ax.plot(tried["k"], tried["stability"], color=INK, marker="s", label="stability")
+    ax.plot(tried["k"], tried["least_jaccard"], color=MUTED, marker="^", linestyle=":", label="least segment's Jaccard")
+    ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
+    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
+    ax.set(xlabel="segments k", ylabel="from 0 to 1", ylim=(0, 1.03), xticks=tried["k"])
+    strong = tried.loc[(tried["prediction_strength"] >= COMES_BACK) & (tried["stability"] >= COMES_BACK), "k"]
+    named = ", ".join(map(str, strong)) if len(strong) else "none"
+    ax.set_title(f"Prediction strength and stability both reach {COMES_BACK} for k: {named}")
+    ax.legend()
+    return ax
+
+
+@styled
+def clustergram(flows: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
+    """Return the segments' flow across k: a dot per segment, a line per flow, as wide as it has customers.
+
+    Parameters
+    ----------
+    flows : DataFrame
+        As returned by `segnb.choose_k.segment_flows`; those of less than a hundredth of the customers are left out.
+    k : int
+        The chosen number of segments; a flow has the colour of that segment to which most of it belongs.
+    """
+    ax = new_axes(ax, 9, 5)
+    colours = segment_colours(range(1, k + 1))
+    total = flows.loc[flows["k"] == flows["k"].min(), "customers"].sum()
+    for flow in flows[flows["customers"] >= total / 100].itertuples():
+        ends = [flow.k, flow.next_k], [flow.height, flow.next_height]
+        width = 0.6 + 24 * flow.customers / total
+        ax.plot(*ends, color=colours[flow.mostly], linewidth=width, alpha=0.55, solid_capstyle="butt")
+    for number, height, size in _dots(flows):
+        ax.scatter(number, height, s=30 + 700 * size / total, color="white", edgecolor=INK, linewidth=1, zorder=3)
+    for flow in flows[flows["k"] == k].drop_duplicates("segment").itertuples():
+        ax.annotate(str(flow.segment), (k, flow.height), ha="center", va="center", fontsize=8, zorder=4)
+    for flow in flows[flows["next_k"] == k].drop_duplicates("next_segment").itertuples():
+        ax.annotate(str(flow.next_segment), (k, flow.next_height), ha="center", va="center", fontsize=8, zorder=4)
+    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, zorder=0)
+    ax.set(
+        xlabel="segments k",
+        ylabel="mean of the first principal component",
+        xticks=sorted({*flows["k"], *flows["next_k"]}),
+    )
+    ax.set_title(f"Where segments come from as k grows; colours and numbers of the {k} chosen")
+    return ax
+
+
+def _dots(flows: pd.DataFrame) -> list[tuple[int, float, int]]:
+    """Return k, height and size of every segment."""
+    begins = flows.groupby(["k", "segment", "height"])["customers"].sum().reset_index()
+    last = flows[flows["next_k"] == flows["next_k"].max()]
+    ends = last.groupby(["next_k", "next_segment", "next_height"])["customers"].sum().reset_index()
+    return [(row[0], row[2], row[3]) for table in (begins, ends) for row in table.itertuples(index=False)]
+
+
+@styled
+def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
+    """Return each segment's Jaccard index for the chosen k and its neighbours, over the bands of its traffic light.
+
+    Parameters
+    ----------
+    stability : DataFrame
+        As returned by `segnb.choose_k.segment_stability`.
+    k : int
+        The chosen number of segments.
+    """
+    ax = new_axes(ax, 7.5, 3.6)
+    colours = segment_colours(range(1, k + 1))
+    for place, (number, group) in enumerate(stability.groupby("k")):
+        across = place + np.linspace(-0.3, 0.3, len(group)) if len(group) > 1 else [place]
+        filled = [colours[segment] if number == k else MUTED for segment in group["segment"]]
+        ax.scatter(across, group["jaccard"], s=60 + 500 * group["share"], color=filled, edgecolor="white", zorder=3)
+        for x, row in zip(across, group.itertuples()):
+            ax.annotate(str(row.segment), (x, row.jaccard), ha="center", va="center", fontsize=8, zorder=4)
+    for least, name in list(LIGHTS.items())[1:]:
+        ax.axhline(least, color=MUTED, linestyle=":", linewidth=1)
+        ax.annotate(
+            name, (1, least), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color=MUTED
+        )
+    ks = list(stability["k"].unique())
+    ax.set(xlabel="segments k", ylabel="Jaccard index", xticks=range(len(ks)), xticklabels=ks)
+    ax.set_ylim(min(0.5, stability["jaccard"].min() - 0.05), 1.03)
+    lights = stability.loc[stability["k"] == k, "light"].value_counts()
+    ax.set_title(f"Of the {k} segments: " + ", ".join(f"{count} {light}" for light, count in lights.items()))
+    return ax
+
+
+@styled
 def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int) -> Figure:
     """Return small multiples of the figures over k, each figure's favourite marked.
 
@@ -83,8 +214,8 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
         ("calinski_harabasz", "Calinski–Harabasz", None),
         ("davies_bouldin", "Davies–Bouldin", None),
         ("gap", "gap", None),
-        ("prediction_strength", "prediction strength", 0.8),
-        ("stability", "stability", 0.8),
+        ("prediction_strength", "prediction strength", COMES_BACK),
+        ("stability", "stability", COMES_BACK),
     ]
     for ax, (column, name, threshold) in zip(axes.ravel(), panels):
         _panel(ax, evidence, column, name, favourites[name], threshold, k)
