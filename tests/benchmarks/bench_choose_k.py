@@ -1,12 +1,12 @@
 """Speed and memory of step 2: exact silhouettes of all k, and the whole evidence on growing tables."""
 
-import resource
 import statistics
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -56,7 +56,7 @@ def compare_silhouettes(n_rows: int) -> None:
 
     ours = seconds_of(lambda: silhouettes(X, labelings))
     theirs = seconds_of(lambda: [silhouette_score(X, labels) for labels in labelings])
-    drawn = seconds_of(elbow)
+    drawn = seconds_of(elbow, rounds=1)
     print(
         f"{n_rows:>8,} × 8: all at once {ours:.2f}; silhouette_score {theirs:.2f} ({theirs / ours:.0f} times); "
         f"KElbowVisualizer, fits included, {drawn:.2f} ({drawn / ours:.0f} times)"
@@ -66,12 +66,18 @@ def compare_silhouettes(n_rows: int) -> None:
 def measure_evidence(n_rows: int) -> tuple[float, float]:
     """Return seconds of the evidence, and the process's peak memory beyond what it had before the matrix, over it."""
     evidence(blobs(2000), n_boot=2, n_refs=1, k_max=3)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak begins anew
+    before = _status("VmRSS")
     X = blobs(n_rows)
     begun = time.perf_counter()
     evidence(X)
-    seconds = time.perf_counter() - begun
-    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / X.nbytes
+    return time.perf_counter() - begun, (_status("VmHWM") - before) / X.nbytes
+
+
+def _status(name: str) -> int:
+    """Return a figure of this process's memory in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 def blobs(n_rows: int) -> np.ndarray:
@@ -84,14 +90,14 @@ def blobs(n_rows: int) -> np.ndarray:
     return X
 
 
-def seconds_of(what: Callable[[], object]) -> float:
+def seconds_of(what: Callable[[], object], rounds: int = ROUNDS) -> float:
     """Return the median of some rounds."""
-    rounds = []
-    for _ in range(ROUNDS):
+    measured = []
+    for _ in range(rounds):
         begun = time.perf_counter()
         what()
-        rounds.append(time.perf_counter() - begun)
-    return statistics.median(rounds)
+        measured.append(time.perf_counter() - begun)
+    return statistics.median(measured)
 
 
 if __name__ == "__main__":
