@@ -92,6 +92,7 @@ class Parameters(BaseModel):
     min_cell: Count = Field(10, description="figures on fewer customers are withheld")
     previous: str = Field("", description="earlier run to compare with; empty for this log as of lookback_days ago")
     lookback_days: Count = Field(90, description="how far back the comparison with the same log goes")
+    replay_months: int = Field(6, ge=0, le=60, description="months of the log to replay at most; 0 for none")
 
     @field_validator("as_of")
     @classmethod

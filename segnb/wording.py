@@ -3,6 +3,9 @@
 import math
 import re
 
+ENTRANTS, LEAVERS = "entrants", "leavers"
+"""Customers who were not there before, and those who no longer are."""
+
 
 def number(value: float, digits: int = 3) -> str:
     """Return a number with `digits` significant digits at least, thousands separated, no exponent below a trillion.

@@ -3,12 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import f_oneway, mannwhitneyu
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import bootstrap, chi2_contingency, f_oneway, kruskal, mannwhitneyu
+from scipy.stats.contingency import association
 
 from segnb.errors import DataError
 from segnb.interpret import (
+    cards_markdown,
+    category_effects,
     centre_scores,
     describe_by_rules,
+    descriptor_tests,
     effects,
     feature_importance,
     make_cards,
@@ -17,7 +23,9 @@ from segnb.interpret import (
     value_column,
     withheld_segments,
 )
+from segnb.interpret.bootstrap import BOOT_ROWS, intervals
 from segnb.interpret.naming import draft_names, word
+from segnb.withholding import withheld_cells
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +206,96 @@ def test_card_is_escaped(prepared, assigned):
 def test_value_column_that_is_not_there_is_refused():
     with pytest.raises(DataError, match="value='umsatz' is no numeric column; those are age"):
         value_column(pd.DataFrame({"age": [1.0]}), "umsatz")
+
+
+def test_interval_is_as_wide_as_scipys():
+    values = np.random.default_rng(0).gamma(2, size=300)
+    _, low, high = intervals(lambda rows: values[rows].mean(), 300, 400, seed=0)
+    theirs = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(1)).confidence_interval
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
+
+
+def test_interval_narrows_with_more_rows_than_a_sample_has():
+    values = np.random.default_rng(0).normal(size=16 * BOOT_ROWS)
+    _, low, high = intervals(lambda rows: values[rows].mean(), len(values), 200, seed=0)
+    assert high - low == pytest.approx(2 * 1.96 / np.sqrt(len(values)), rel=0.2)
+
+
+def test_intervals_of_effects_hold_the_planted_ones():
+    rng, missed = np.random.default_rng(0), 0
+    segments = pd.Series([1] * 150 + [2] * 150)
+    for _ in range(60):
+        values = pd.DataFrame({"a": np.r_[rng.normal(0.5, 1, 150), rng.normal(0, 1, 150)]})
+        row = effects(values, segments, n_boot=50).iloc[0]
+        missed += not row["cohens_d_low"] <= 0.5 <= row["cohens_d_high"]
+        assert row["cliffs_delta_low"] <= row["cliffs_delta"] <= row["cliffs_delta_high"]
+    assert missed <= 9, "about three of sixty"
+
+
+def test_descriptor_tests_are_scipys(table, segments):
+    found = descriptor_tests(table[["age", "city"]], segments).set_index("descriptor")
+    counts = pd.crosstab(segments, table["city"].fillna("missing")).to_numpy()
+    assert found.loc["age", "p"] == pytest.approx(kruskal(table["age"][:60], table["age"][60:]).pvalue)
+    assert found.loc["city", "p"] == pytest.approx(chi2_contingency(counts).pvalue)
+    assert found.loc["city", "effect"] == pytest.approx(association(counts, method="cramer"))
+    assert (found["p_holm"] >= found["p"]).all()
+
+
+def test_descriptors_without_anything_to_tell_have_no_p(segments):
+    constant = pd.DataFrame({"one": 1.0, "same": "x", "none": np.nan}, index=segments.index)
+    assert descriptor_tests(constant, segments)[["effect", "p", "p_holm"]].isna().all(axis=None)
+    assert descriptor_tests(constant[[]], segments).empty
+
+
+def test_null_descriptors_seldom_differ():
+    rng, alarms = np.random.default_rng(0), 0
+    segments = pd.Series(rng.integers(1, 4, 200))
+    for _ in range(100):
+        null = pd.DataFrame({name: rng.normal(size=200) for name in "abc"}).assign(city=rng.choice(list("xyz"), 200))
+        alarms += (descriptor_tests(null, segments)["p_holm"] < 0.05).any()
+    assert alarms <= 11, "about five of a hundred"
+
+
+def test_levels_that_mark_a_segment_are_found(table, segments):
+    city = pd.DataFrame({"city": np.where(segments == 1, "a", "b"), "age": table["age"]})
+    city.loc[:5, "city"] = "b"
+    found = category_effects(city, segments).set_index(["segment", "level"])
+    counts = pd.crosstab(segments, city["city"]).to_numpy()
+    assert set(found["descriptor"]) == {"city"}, "numbers are left out"
+    assert found["cramers_v"].tolist() == pytest.approx([association(counts, method="cramer")] * 4)
+    assert found.loc[(1, "a"), "lift"] == pytest.approx(54 / 60 / 0.54)
+    assert (found["lift_low"] <= found["lift"]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=2, max_size=5))
+def test_no_withheld_cell_follows_from_the_others(rows):
+    counts = np.array(rows)
+    hidden = withheld_cells(counts, 10)
+    assert hidden[(counts > 0) & (counts < 10)].all()
+    for table, mask in ((counts, hidden), (counts.T, hidden.T)):
+        for row, cells in zip(table, mask):
+            if cells.sum() == 1:
+                assert not row[~cells].any(), "only where the others are 0 is a cell alone"
+
+
+def test_rare_levels_are_taken_together_and_small_cells_withheld():
+    segments = pd.Series([1] * 60 + [2] * 60)
+    towns = pd.DataFrame({"town": ["a"] * 55 + ["b"] * 2 + ["c"] * 3 + ["a"] * 40 + ["d"] * 20})
+    profile = profiles(towns, segments, [], min_cell=10)
+    assert set(profile["level"]) == {"a", "other levels"}
+    assert profile["share"].isna().any()
+
+
+def test_cards_say_how_sure_they_are_and_paste_as_markdown(prepared, assigned):
+    segment = assigned["segment"]
+    sizes = segment_sizes(prepared.customers, segment, "spend")
+    profile = profiles(prepared.customers, segment, prepared.columns)
+    confidence = assigned.groupby("segment")["confidence"].mean()
+    lights = pd.DataFrame({"jaccard": 0.9, "light": "highly stable"}, index=sizes.index)
+    names = {1: "*<b>Regulars</b>*"}
+    made = make_cards(sizes, effects(prepared.features, segment), profile, confidence, names, stability=lights)
+    assert "highly stable on other samples (Jaccard 0.90)" in repr(made[0])
+    text = cards_markdown(made)
+    assert text.count("### ") == 5
+    assert r"\*&lt;b&gt;Regulars&lt;/b&gt;\*" in text

@@ -326,6 +326,20 @@ def test_log_that_does_not_fill_the_earlier_window_is_not_compared(small, shop):
     assert "does not fill a window of 365 days" in decision["reasons"][0]
 
 
+def test_names_beside_the_run_outlive_it(small):
+    first = segnb("run", *SMALL, "--run", "r", "--until", "cluster", cwd=small)
+    assert first.returncode == 0, first.stderr
+    (small / "outputs" / "r.names.yaml").write_text("1: Kept\n2: Also kept\n")
+    again = segnb("run", "--run", "r", "--from", "interpret", "-p", "names={2: Given}", cwd=small)
+    assert again.returncode == 0, again.stderr
+    assert [card["name"] for card in read(small / "outputs" / "r", "cards.json")] == ["Kept", "Given"]
+    (small / "outputs" / "r.names.yaml").write_text("[Kept]")
+    broken = segnb("run", "--run", "r", "--from", "interpret", cwd=small)
+    assert broken.returncode == 2
+    assert "r.names.yaml" in broken.stderr
+    assert "a line per segment, for instance 1: Regulars" in broken.stderr
+
+
 def test_start_from_keeps_the_numbers(small):
     assert segnb("run", *SMALL, "--run", "one", "--until", "cluster", cwd=small).returncode == 0
     done = segnb("run", *SMALL, "--run", "two", "-p", "start_from=one", "--until", "cluster", cwd=small)

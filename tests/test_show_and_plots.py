@@ -47,6 +47,15 @@ def draw_all(prepared, assigned, model, table):
     yield plots.boxes(customers, segment, prepared.columns[:4])
     yield plots.descriptor_shares(profile, ["household", "region"])
     yield plots.migration_matrix(moves, migration_shares(moves))
+    yield plots.alluvial(moves)
+    ages = {
+        "age": [30, 60],
+        "moved": [0.1, 0.2],
+        "unlike": [0.01, 0.02],
+        "noise_high": [0.1, 0.1],
+        "holds": [True, False],
+    }
+    yield plots.replay_curves(pd.DataFrame(ages))
     yield plots.change_bars(pd.Series({"behaviour": 0.1, "model": 0.05, "chance": 0.01}), 0.02)
     yield plots.drift_bars(drift(customers, customers, prepared.columns))
 

@@ -1,5 +1,6 @@
 """Segment cards: a draft name, what marks the segment, and a suggested action with the figure that tests it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
@@ -37,6 +38,10 @@ class Card:
         What to try, and the figure that would prove it wrong.
     value : str
         The column that `value_share` is a share of.
+    jaccard : float
+        How well models of other samples find the segment again, 0 to 1 (NaN if it was not looked at).
+    light : str
+        What that means: "unstable", "doubtful", "stable" or "highly stable", or "".
     """
 
     segment: int
@@ -50,6 +55,8 @@ class Card:
     action: str
     disproof: str
     value: str = "spend"
+    jaccard: float = float("nan")
+    light: str = ""
 
     def __repr__(self) -> str:
         marks = "".join(f"\n  - {mark}" for mark in self.marks)
@@ -67,7 +74,18 @@ class Card:
 
     def _size(self) -> str:
         value = "" if np.isnan(self.value_share) else f", {percent(self.value_share)} of the {label(self.value)}"
-        return f"{self.customers:,} customers, {percent(self.share)}{value}; mean confidence {self.confidence:.2f}"
+        found = f"; {self.light} on other samples (Jaccard {self.jaccard:.2f})" if self.light else ""
+        return (
+            f"{self.customers:,} customers, {percent(self.share)}{value}; mean confidence {self.confidence:.2f}{found}"
+        )
+
+    def markdown(self) -> str:
+        """Return the card as Markdown, ready to paste; nothing in it is taken for markup."""
+        marks = "".join(f"- {_plain(mark)}\n" for mark in self.marks)
+        return (
+            f"### {_plain(self._heading())}\n\n{_plain(self._size())}\n\n{marks}\n"
+            f"**Try:** {_plain(self.action)}\n\n**Wrong if:** {_plain(self.disproof)}\n"
+        )
 
     def to_dict(self) -> dict:
         """Return the card as plain types, ready for JSON."""
@@ -84,6 +102,7 @@ def make_cards(
     names: Mapping[int, str] | None = None,
     withheld: list[int] | None = None,
     value: str = "spend",
+    stability: pd.DataFrame | None = None,
 ) -> list[Card]:
     """Return one card per segment, in the order of their numbers.
 
@@ -103,6 +122,8 @@ def make_cards(
         Segments without figures; their cards show their size only.
     value : str
         The column that the value shares are of.
+    stability : DataFrame, optional
+        `jaccard` and `light` of each segment, indexed by segment.
 
     Raises
     ------
@@ -134,9 +155,24 @@ def make_cards(
                 action=action,
                 disproof=disproof,
                 value=value,
+                **(stability.loc[segment, ["jaccard", "light"]] if stability is not None else {}),
             )
         )
     return cards
+
+
+def cards_markdown(cards: list[Card]) -> str:
+    """Return all cards as one Markdown text, ready to paste into a document."""
+    return "\n".join(card.markdown() for card in cards)
+
+
+def _plain(text: str) -> str:
+    """Return text of which Markdown takes nothing for markup.
+
+    >>> _plain("*big* <b>")
+    '\\\\*big\\\\* &lt;b&gt;'
+    """
+    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", escape(text, quote=False))
 
 
 def _marks(strongest: list[tuple[str, float]], profiles: pd.DataFrame, segment: int) -> list[str]:

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from segnb.interpret.bootstrap import intervals
+
 
 def feature_importance(features: pd.DataFrame, segments: pd.Series) -> pd.Series:
     """Return η² per feature: the share of its variance that lies between the segments, 0 to 1, largest first.
@@ -21,7 +23,7 @@ def feature_importance(features: pd.DataFrame, segments: pd.Series) -> pd.Series
     return share.fillna(0.0).sort_values(ascending=False, kind="stable").rename("eta_squared")
 
 
-def effects(features: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
+def effects(features: pd.DataFrame, segments: pd.Series, *, n_boot: int = 100, seed: int = 0) -> pd.DataFrame:
     """Return how far each segment lies from all other customers, per feature.
 
     Parameters
@@ -30,27 +32,43 @@ def effects(features: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
         The transformed and scaled matrix.
     segments : Series
         Segment of each customer, same order.
+    n_boot : int, default 100
+        Bootstrap samples for the intervals, at least 2.
+    seed : int, default 0
 
     Returns
     -------
     DataFrame
         `segment`, `feature`, `cohens_d` (difference of the means over the pooled standard deviation; Cohen 1988)
         and `cliffs_delta` (share of pairs in which the segment's customer has the higher value minus the share
-        in which the other has, -1 to 1; Cliff 1993).
+        in which the other has, -1 to 1; Cliff 1993), each with `…_low` and `…_high`, its 95 % bootstrap interval,
+        see `segnb.interpret.bootstrap.intervals`.
 
     >>> effects(pd.DataFrame({"a": [1.0, 2, 3, 4]}), pd.Series([1, 1, 2, 2])).loc[0, "cliffs_delta"]
     np.float64(-1.0)
     """
     values, labels = features.to_numpy(dtype=float), segments.to_numpy()
+    names = np.unique(labels)
+    found = intervals(lambda rows: _effects(values[rows], labels[rows], names), len(values), n_boot, seed)
+    index = pd.MultiIndex.from_product([names, features.columns], names=["segment", "feature"])
+    columns = {}
+    for name, figures in zip(("cohens_d", "cliffs_delta"), np.moveaxis(found, 1, 0)):
+        columns |= {name + ending: part.ravel() for ending, part in zip(("", "_low", "_high"), figures)}
+    table = pd.DataFrame(columns, index=index).reset_index()
+    delta = ["cliffs_delta_low", "cliffs_delta_high"]
+    return table.assign(**table[delta].clip(-1, 1))
+
+
+def _effects(values: np.ndarray, labels: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return Cohen's d and Cliff's δ, shape (2, n_segments, n_features); missing for a segment that is not there."""
     ranks = rankdata(values, axis=0)
-    tables = []
-    for segment in np.unique(labels):
-        inside = labels == segment
-        table = pd.DataFrame({"segment": segment, "feature": features.columns})
-        table["cohens_d"] = _cohens_d(values[inside], values[~inside])
-        table["cliffs_delta"] = _cliffs_delta(ranks[inside], (~inside).sum())
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    found = np.full((2, len(names), values.shape[1]), np.nan)
+    for place, name in enumerate(names):
+        inside = labels == name
+        if 0 < inside.sum() < len(labels):
+            found[0, place] = _cohens_d(values[inside], values[~inside])
+            found[1, place] = _cliffs_delta(ranks[inside], (~inside).sum())
+    return found
 
 
 def _cohens_d(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:

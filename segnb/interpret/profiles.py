@@ -6,6 +6,11 @@ import numpy as np
 import pandas as pd
 
 from segnb.errors import DataError
+from segnb.interpret.descriptors import as_levels
+from segnb.withholding import withheld_cells
+
+OTHER_LEVELS = "other levels"
+"""What rare levels of a category are taken together as."""
 
 
 def segment_sizes(customers: pd.DataFrame, segments: pd.Series, value: str = "") -> pd.DataFrame:
@@ -83,7 +88,8 @@ def profiles(
     features : sequence of str
         The columns that made the segments; the others are marked as descriptors.
     min_cell : int, default 10
-        Figures of segments that `withheld_segments` names are missing.
+        Figures of segments that `withheld_segments` names are missing, and so are shares of levels that would tell of
+        fewer customers; levels of fewer customers are taken together.
 
     Returns
     -------
@@ -96,7 +102,7 @@ def profiles(
     >>> profiles(table, pd.Series([1, 2]), ["age"], min_cell=1)["lift"].round(2).tolist()
     [0.67, 1.33, 2.0, 0.0, 0.0, 2.0]
     """
-    parts = [_profile(customers[name], segments, name in set(features)) for name in customers]
+    parts = [_profile(customers[name], segments, name in set(features), min_cell) for name in customers]
     table = pd.concat(parts, ignore_index=True).sort_values(["role", "column"], kind="stable", key=_roles_first)
     hidden = withheld_segments(segment_sizes(customers, segments), min_cell)
     table.loc[table["segment"].isin(hidden), ["mean", "median", "share", "lift"]] = np.nan
@@ -114,9 +120,9 @@ def _roles_first(column: pd.Series) -> pd.Series:
     return column.map({"feature": 0, "descriptor": 1}) if column.name == "role" else pd.Series(0, index=column.index)
 
 
-def _profile(column: pd.Series, segments: pd.Series, is_feature: bool) -> pd.DataFrame:
+def _profile(column: pd.Series, segments: pd.Series, is_feature: bool, min_cell: int) -> pd.DataFrame:
     is_number = is_feature or (pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
-    table = _numbers(column, segments) if is_number else _shares(column, segments)
+    table = _numbers(column, segments) if is_number else _shares(column, segments, min_cell)
     table["lift"] = table["mean"].fillna(table["share"]) / table["overall"].where(table["overall"] != 0)
     return table.assign(column=column.name, role="feature" if is_feature else "descriptor")[
         ["segment", "column", "role", "level", "mean", "median", "share", "overall", "overall_median", "lift"]
@@ -129,9 +135,19 @@ def _numbers(column: pd.Series, segments: pd.Series) -> pd.DataFrame:
     return table.assign(level="", share=np.nan, overall=values.mean(), overall_median=values.median())
 
 
-def _shares(column: pd.Series, segments: pd.Series) -> pd.DataFrame:
-    levels = column.astype("object").where(column.notna(), "missing").astype(str)
-    shares = pd.crosstab(segments, levels, normalize="index").rename_axis(index="segment", columns="level")
-    table = shares.stack().rename("share").reset_index()
+def _shares(column: pd.Series, segments: pd.Series, min_cell: int) -> pd.DataFrame:
+    levels = _large_levels(as_levels(column), min_cell)
+    counts = pd.crosstab(segments, levels).rename_axis(index="segment", columns="level")
+    shares = counts.div(counts.sum(axis=1), axis=0).mask(withheld_cells(counts.to_numpy(), min_cell))
+    table = shares.stack(future_stack=True).rename("share").reset_index()
     overall = table["level"].map(levels.value_counts(normalize=True))
     return table.assign(mean=np.nan, median=np.nan, overall=overall, overall_median=np.nan)
+
+
+def _large_levels(levels: pd.Series, min_cell: int) -> pd.Series:
+    """Return the levels with those of fewer than `min_cell` customers taken together, if need be with a larger one."""
+    counts = levels.value_counts().sort_values(kind="stable")
+    small = counts.index[counts < min_cell]
+    if len(small) and counts[small].sum() < min_cell:
+        small = counts.index[: len(small) + 1]
+    return levels.where(~levels.isin(small), OTHER_LEVELS) if len(small) else levels

@@ -4,7 +4,8 @@ from segnb.iterate.changes import Changes, decompose
 from segnb.iterate.decision import Decision, decide
 from segnb.iterate.drift import drift, population_stability
 from segnb.iterate.matching import match_segments
-from segnb.iterate.migration import migration, migration_shares, mobility, withhold_small
+from segnb.iterate.migration import migration, migration_shares, mobility, value_moved, withhold_small
+from segnb.iterate.replay import refit_interval, replay, replay_sentence
 from segnb.iterate.snapshot import Snapshot
 
 __all__ = [
@@ -19,5 +20,9 @@ __all__ = [
     "migration_shares",
     "mobility",
     "population_stability",
+    "refit_interval",
+    "replay",
+    "replay_sentence",
+    "value_moved",
     "withhold_small",
 ]

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, wasserstein_distance
 
+from segnb.holm import holm
+
 BINS = 10
 SMALL = 500
 """Below this many rows on either side the p-value comes from permutations."""
@@ -65,19 +67,6 @@ def population_stability(previous: np.ndarray, current: np.ndarray) -> tuple[flo
     edges = deciles[deciles < previous.max()]
     p, q = (_shares(values, edges) for values in (previous, current))
     return float(np.sum((q - p) * np.log(q / p))), len(edges) + 1
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return p-values corrected for their number (Holm, Scand. J. Statist. 6, 1979).
-
-    >>> holm(np.array([0.01, 0.04])).tolist()
-    [0.02, 0.04]
-    """
-    order = np.argsort(p)
-    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    result = np.empty(len(p))
-    result[order] = np.minimum(corrected, 1)
-    return result
 
 
 def _column_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) -> dict[str, object]:

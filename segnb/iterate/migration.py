@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-ENTRANTS, LEAVERS = "entrants", "leavers"
+from segnb.withholding import withheld_cells
+from segnb.wording import ENTRANTS, LEAVERS
 
 
 def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
@@ -48,12 +49,48 @@ def mobility(table: pd.DataFrame) -> float:
 
 
 def withhold_small(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Return the table without the counts from 1 to `min_cell` - 1, which would tell of few people.
+    """Return the table without the counts that would tell of fewer than `min_cell` people, see `withheld_cells`.
 
-    >>> withhold_small(pd.DataFrame({"a": [12, 3, 0]}), 10)["a"].tolist()
-    [12.0, nan, 0.0]
+    >>> withhold_small(pd.DataFrame({"a": [12, 3, 0], "b": [90, 30, 20]}), 10).to_numpy().tolist()
+    [[nan, nan], [nan, nan], [0.0, nan]]
     """
-    return table.where((table == 0) | (table >= min_cell)).astype(float)
+    return table.astype(float).mask(withheld_cells(table.to_numpy(), min_cell))
+
+
+def value_moved(
+    before: pd.Series, after: pd.Series, value_before: pd.Series, value_after: pd.Series, *, min_cell: int = 10
+) -> pd.DataFrame:
+    """Return what the customers of each move were worth before and are worth now.
+
+    Parameters
+    ----------
+    before, after : Series
+        Segment of each customer, indexed by customer id, numbered alike on both sides.
+    value_before, value_after : Series
+        For instance each customer's spend, same indices.
+    min_cell : int, default 10
+        Moves that would tell of fewer customers, see `withheld_cells`, have no figures.
+
+    Returns
+    -------
+    DataFrame
+        One row per move that happened: `before`, `after` (segments, "entrants" or "leavers"), `customers`,
+        `value_before` and `value_after` (sums; 0 for those who were or are not there), and `change`.
+
+    >>> one, two = pd.Series([1, 1], index=["a", "b"]), pd.Series([1, 2], index=["a", "b"])
+    >>> value_moved(one, two, one * 10.0, two * 30.0, min_cell=1)["change"].tolist()
+    [20.0, 50.0]
+    """
+    counts = migration(before, after)
+    hidden = counts.mask(withheld_cells(counts.to_numpy(), min_cell)).isna().stack()
+    sides = pd.concat({"before": before, "after": after, "then": value_before, "now": value_after}, axis=1, sort=False)
+    sides = sides.astype({"before": object, "after": object}).fillna({"before": ENTRANTS, "after": LEAVERS})
+    groups = sides.groupby(["before", "after"], sort=False)
+    table = groups.agg(customers=("before", "size"), value_before=("then", "sum"), value_after=("now", "sum"))
+    table = table.assign(change=table["value_after"] - table["value_before"]).astype(float)
+    moves = hidden.index[hidden.index.isin(table.index)]
+    table = table.loc[moves].where(~hidden[moves], axis=0)
+    return table.rename_axis(["before", "after"]).reset_index()
 
 
 def migration_shares(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from segnb.plots.choose_k import (
 )
 from segnb.plots.cluster import intercluster_distance, pca_view, scatter
 from segnb.plots.interpret import boxes, centre_heatmap, descriptor_shares, sizes, snake
-from segnb.plots.iterate import change_bars, drift_bars, migration_matrix
+from segnb.plots.iterate import alluvial, change_bars, drift_bars, migration_matrix, replay_curves
 from segnb.plots.prepare import distributions, rank2d
 
 __all__ = [
+    "alluvial",
     "boxes",
     "centre_heatmap",
     "change_bars",
@@ -30,6 +31,7 @@ __all__ = [
     "migration_matrix",
     "pca_view",
     "rank2d",
+    "replay_curves",
     "scatter",
     "segment_stability",
     "silhouette",

@@ -1,12 +1,14 @@
 """Figures of step 5: who moved, what drifted, and how it compares with chance."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from segnb.plots.style import ACCENT, MUTED, WARNING, new_axes, styled
-from segnb.wording import label
+from segnb.colours import segment_colours
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
+from segnb.wording import ENTRANTS, LEAVERS, label
 
 
 @styled
@@ -33,6 +35,75 @@ def migration_matrix(counts: pd.DataFrame, shares: pd.DataFrame, ax: Axes | None
     ax.set(xlabel="segment now", ylabel="segment before")
     ax.tick_params(axis="y", rotation=0)
     ax.set_title("Customers by segment before and now; the diagonal stayed")
+    return ax
+
+
+@styled
+def alluvial(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Return the migration table as streams from the segments before, on the left, to those of now, on the right.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Segments before and entrants by segments after and leavers; missing counts are left out.
+    """
+    ax = new_axes(ax, 8.5, 5.2)
+    known = counts.fillna(0)
+    colours = segment_colours([name for name in {*counts.index, *counts.columns} if not isinstance(name, str)])
+    gap = known.to_numpy().sum() / 40
+    left, right = (_blocks(ax, known.sum(axis=axis), x, colours, gap) for x, axis in ((0, 1), (1, 0)))
+    across = np.linspace(0, 1, 60)
+    ease = across**2 * (3 - 2 * across)
+    for before, row in known[::-1].iterrows():
+        for after, size in row[row > 0][::-1].items():
+            low = left[before] + (right[after] - left[before]) * ease
+            ax.fill_between(across, low, low + size, color=colours.get(before, MUTED), alpha=0.5, linewidth=0)
+            left[before] += size
+            right[after] += size
+    ax.set(xlim=(-0.25, 1.25), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
+    ax.grid(visible=False)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    stayed = sum(known.at[name, name] for name in known.index if name in known.columns)
+    moved = known.drop(index=ENTRANTS, columns=LEAVERS).to_numpy().sum() - stayed
+    ax.set_title(f"In the streams shown {stayed:,.0f} customers stayed and {moved:,.0f} moved")
+    return ax
+
+
+def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float) -> dict:
+    """Draw one side's segments from the top down, and return where each begins."""
+    starts, top = {}, 0.0
+    for name, size in sizes.items():
+        top -= size
+        starts[name] = top
+        if size:
+            ax.bar(x, size, 0.04, bottom=top, color=colours.get(name, MUTED))
+            side = {"ha": "right", "x": x - 0.04} if x == 0 else {"ha": "left", "x": x + 0.04}
+            ax.text(y=top + size / 2, s=f"{name}: {size:,.0f}", va="center", fontsize=9, **side)
+            top -= gap
+    return starts
+
+
+@styled
+def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Return how a refit's distance from the first model grows with its age, beside chance.
+
+    Parameters
+    ----------
+    replayed : DataFrame
+        As returned by `segnb.iterate.replay`.
+    """
+    ax = new_axes(ax)
+    ax.plot(replayed["age"], replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
+    ax.plot(replayed["age"], replayed["unlike"], color=INK, marker="^", label="unlike anyone before")
+    ax.fill_between(replayed["age"], 0, replayed["noise_high"], color=MUTED, alpha=0.3, label="chance, up to 95 %")
+    broken = replayed[~replayed["holds"]]
+    if len(broken):
+        ax.axvline(broken["age"].iloc[0], color=WARNING, linestyle="--", label="no longer holds")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(xlabel="age of the model in days", ylabel="share of the customers", ylim=(0, None), xticks=replayed["age"])
+    held = "until the end" if broken.empty else f"for less than {int(broken['age'].iloc[0])} days"
+    ax.set_title(f"Replayed on the log, the first model held {held}")
+    ax.legend()
     return ax
 
 

@@ -8,6 +8,9 @@ from segnb.parameters import Parameters, check_parameters
 from segnb.prepare import prepare
 from segnb.runs.store import Run
 
+MONTH = 30
+"""Days between two snapshots of a replay."""
+
 PREPARING = {"missing", "outliers", "transform", "scale", "weights", "seed"}
 
 
@@ -48,19 +51,59 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None,
     if not first_step.purchases:
         return None, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
     try:
-        source = load_customers(first_step, days_earlier=parameters.lookback_days, categories=made["categories"])
-        prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=PREPARING))
-        k = len(run.read("centres.csv"))
-        model = fit_segments(prepared.features, k, n_init=parameters.n_init, seed=parameters.seed)
+        found, full_window = _as_of(run, first_step, parameters.lookback_days, parameters)
     except DataError as error:
         return None, [
             f"The purchase log as of {parameters.lookback_days} days earlier cannot be compared with: {error}"
         ]
-    if not source.full_window:
+    if not full_window:
         days = f"{first_step.window_days} days, {parameters.lookback_days} days earlier"
         return None, [f"The purchase log does not fill a window of {days}; lower window_days or lookback_days."]
+    return found, []
+
+
+def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot], list[int], list[str]]:
+    """Return snapshots of the run's purchase log, a month apart, the earliest first, their ages in days, and notes.
+
+    As many months back as `replay_months` says and the log fills with a whole window; none, and why, where there is no
+    log or fewer than two months.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
+    parameters : Parameters
+        `replay_months`, `n_init` and `seed` are used.
+    """
+    made = run.read("prepare.json")
+    first_step = check_parameters(made["settings"])
+    if not first_step.purchases or not parameters.replay_months:
+        return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
+    snapshots, ages = [snapshot_of(run)], [0]
+    for months in range(1, parameters.replay_months + 1):
+        days = months * MONTH
+        try:
+            found, full_window = _as_of(run, first_step, days, parameters)
+        except DataError:
+            break
+        if not full_window:
+            break
+        snapshots.insert(0, found)
+        ages.append(days)
+    if len(snapshots) < 3:
+        return [], [], ["The purchase log is too short to be replayed; lower window_days to see further back."]
+    return snapshots, ages, []
+
+
+def _as_of(run: Run, first_step: Parameters, days: int, parameters: Parameters) -> tuple[Snapshot, bool]:
+    """Return the run's log as of some days earlier, prepared and cut alike, and whether it fills the window."""
+    made = run.read("prepare.json")
+    source = load_customers(first_step, days_earlier=days, categories=made["categories"])
+    prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=PREPARING))
+    k = len(run.read("centres.csv"))
+    model = fit_segments(prepared.features, k, n_init=parameters.n_init, seed=parameters.seed)
     label = f"the same log as of {source.as_of}"
-    return Snapshot(label, prepared.customers, prepared.columns, prepared.pipeline, model), []
+    return Snapshot(label, prepared.customers, prepared.columns, prepared.pipeline, model), source.full_window
 
 
 def _if_known(run: Run, previous: Snapshot) -> tuple[Snapshot | None, list[str]]:

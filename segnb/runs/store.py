@@ -59,7 +59,7 @@ class Run:
         Parameters
         ----------
         name : str
-            Its ending says how: parquet and csv take a DataFrame, json plain types, skops an estimator, txt text.
+            Its ending says how: parquet and csv take a DataFrame, json plain types, skops an estimator, md text.
         value : object
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -173,6 +173,7 @@ _WRITERS: dict[str, Callable[[Any, Path], None]] = {
     ".csv": _write_csv,
     ".json": _write_json,
     ".skops": _write_skops,
+    ".md": lambda text, path: path.write_text(text, encoding="utf-8"),
 }
 _READERS: dict[str, Callable[[Path], Any]] = {
     ".parquet": pd.read_parquet,
