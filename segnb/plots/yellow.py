@@ -11,5 +11,6 @@ with mpl.rc_context(), warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from yellowbrick.cluster import InterclusterDistance, KElbowVisualizer, SilhouetteVisualizer
     from yellowbrick.features import Rank2D
+    from yellowbrick.utils.kneed import KneeLocator
 
-__all__ = ["InterclusterDistance", "KElbowVisualizer", "Rank2D", "SilhouetteVisualizer"]
+__all__ = ["InterclusterDistance", "KElbowVisualizer", "KneeLocator", "Rank2D", "SilhouetteVisualizer"]

@@ -1,6 +1,7 @@
 """The trial of the decision on k: planted sets, the rule, and every single figure beside it (`make trial`)."""
 
 import os
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -8,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 from planted_sets import SEGMENTED, STRUCTURELESS, PlantedSet, planted_sets
 from tqdm import tqdm
-from yellowbrick.utils.kneed import KneeLocator
 
 from segnb.choose_k import decide, evidence
 from segnb.choose_k.decision import favourite_ks
+from segnb.plots.yellow import KneeLocator
 
 PER_KIND, SEED = 28, 2026
 BUDGET = {"k_max": 10, "n_init": 5, "n_boot": 20, "n_refs": 20}
@@ -59,9 +60,10 @@ def named(table: pd.DataFrame) -> dict[str, object]:
     """Return what each figure and the decision name as k for one set's evidence, and the verdict."""
     by_k = table.set_index("k")
     choice = decide(table)
-    knee = KneeLocator(
-        table["k"].to_numpy(), table["inertia"].to_numpy(), curve_nature="convex", curve_direction="decreasing"
-    )
+    curve = {"curve_nature": "convex", "curve_direction": "decreasing"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a curve without a knee
+        knee = KneeLocator(table["k"].to_numpy(), table["inertia"].to_numpy(), **curve)
     return {
         "**decision**": choice.k if choice.structure else 1,
         **favourite_ks(by_k),
