@@ -1,6 +1,8 @@
 """Step 2: figures equal scikit-learn's, and the decision finds planted segments and none where there are none."""
 
+import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,7 @@ from segnb.choose_k import (
 )
 from segnb.choose_k.frame import make_frame
 from segnb.choose_k.resampling import (
+    bar,
     fit_kmeans,
     gap_choice,
     gap_statistic,
@@ -355,3 +358,12 @@ def test_limits_name_the_sample_the_range_and_the_other_opinions(many):
     assert "k = 4 is the largest that was tried" in text
     assert "Single figures would have chosen 3." in text
     assert "largest that was tried" not in limits(table, decide(table), columns=2)
+
+
+def test_long_loops_show_how_far_they_are(blobs, capsys, monkeypatch):
+    for module in ("evidence", "resampling"):
+        monkeypatch.setattr(sys.modules[f"segnb.choose_k.{module}"], "bar", partial(bar, delay=0, mininterval=0))
+    evidence(blobs, k_max=3, **QUICK)
+    shown = capsys.readouterr().err
+    assert "gap references: 100%" in shown
+    assert "resamples for each k: 100%" in shown
