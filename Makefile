@@ -12,7 +12,7 @@ help:
 	@echo "make test     the environment, then the tests"
 	@echo "make lab      JupyterLab on the notebooks"
 	@echo "make bench    the benchmarks, as ratios"
-	@echo "make trial    the decision on k against planted truth: tests/benchmarks/README.md"
+	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
 	@echo "make shop     plant the built-in shop's data again"
 	@echo "make lock     choose the newest versions again"
 
@@ -29,9 +29,11 @@ lab: $(VENV)/ready
 
 trial: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/trial_choose_k.py
+	$(BIN)/python tests/benchmarks/trial_drift.py
 
 bench: $(VENV)/ready
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/bench_choose_k.py
+	$(BIN)/python tests/benchmarks/bench_interpret_iterate.py
 	$(BIN)/python tests/benchmarks/bench_run.py
 
 shop: $(VENV)/ready

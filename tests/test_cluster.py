@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, euclidean_distances
+from threadpoolctl import threadpool_limits
 
 from segnb.cluster import (
     assign,
+    carry_numbers,
     centres,
     cluster_sentences,
     fit_segments,
@@ -115,3 +119,37 @@ def test_classic_example_gives_scikit_learns_partition():
     own = fit_segments(made.features, 5, n_init=1, seed=0)
     theirs = KMeans(n_clusters=5, random_state=0).fit(X)
     assert adjusted_rand_score(own.labels_, theirs.labels_) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(2, 6),
+    st.dictionaries(st.integers(0, 5), st.integers(1, 9), max_size=6),
+    st.lists(st.integers(1, 12), max_size=6),
+)
+def test_carried_numbers_are_kept_and_new_ones_never_used_before(k, survivors, used):
+    survivors = {place: number for place, number in survivors.items() if place < k}
+    survivors = {place: number for number, place in {number: place for place, number in survivors.items()}.items()}
+    X = pd.DataFrame({"a": np.repeat(np.arange(k) * 10.0, 3) + np.tile([0, 0.1, 0.2], k)})
+    model = fit_segments(X, k)
+    carried, numbering = carry_numbers(model, survivors, used, {1: "one", 99: "gone"}, "earlier")
+    before, after = model.predict(X), assign(carried, X, numbering.numbers)["segment"].to_numpy()
+    for place in range(k):
+        (number,) = set(after[before == place])
+        assert number == survivors[place] if place in survivors else number > max([0, *used, *survivors.values()])
+    assert numbering.numbers == sorted(set(after))
+    assert {*used, *numbering.numbers} <= set(numbering.used)
+    assert numbering.names == ({1: "one"} if 1 in survivors.values() else {})
+    assert centres(carried, X, numbering.numbers).index.tolist() == numbering.numbers
+
+
+@pytest.mark.parametrize("change", ["seed", "rows", "threads"])
+def test_seed_order_and_threads_move_near_ties_only(prepared, assigned, change):
+    features = prepared.features.sample(frac=1, random_state=1) if change == "rows" else prepared.features
+    with threadpool_limits(1 if change == "threads" else None):
+        model = fit_segments(features, 5, seed=7 if change == "seed" else 0)
+    again = assign(model, features).loc[assigned.index]
+    clear = assigned["confidence"] > 0.02
+    moved = again.loc[clear, "segment"] != assigned.loc[clear, "segment"]
+    assert moved.mean() < 0.001
+    assert (~clear).mean() < 0.05, "nearly every customer is clear"

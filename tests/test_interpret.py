@@ -170,7 +170,7 @@ def test_persons_names_win(prepared, assigned):
 
 
 def test_name_for_a_segment_that_does_not_exist_is_refused(prepared, assigned):
-    with pytest.raises(DataError, match="there is no segment 9; the segments are 1 to 5"):
+    with pytest.raises(DataError, match="there is no segment 9; the segments are 1, 2, 3, 4 and 5"):
         cards_of(prepared, assigned, {9: "x"})
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from segnb.errors import DataError
 from segnb.interpret.naming import DEFAULT_ACTION, draft_names, strongest, suggest_action, word
-from segnb.wording import figure, label, percent
+from segnb.wording import figure, label, listed, percent
 
 WITHHELD = "Figures are withheld: they, or what follows from them, would tell of too few customers."
 """What a card says in place of marks where there are too few customers."""
@@ -134,7 +134,8 @@ def make_cards(
     unknown = [segment for segment in names if segment not in sizes.index]
     if unknown:
         raise DataError(
-            f"names: there is no segment {', '.join(map(str, unknown))}; the segments are 1 to {len(sizes)}"
+            f"names: there is no segment {', '.join(map(str, unknown))}; "
+            f"the segments are {listed([str(segment) for segment in sizes.index])}"
         )
     marking = {segment: strongest(effects, segment) for segment in sizes.index}
     drafts = draft_names({segment: marks for segment, marks in marking.items() if segment not in hidden})

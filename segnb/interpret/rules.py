@@ -12,6 +12,9 @@ from segnb.wording import label, number, percent
 LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""
 
+ROWS = 20_000
+"""The tree is grown and judged on this many customers at most; its rules are counted on all."""
+
 DEPTH = 4
 """A rule has this many conditions at most."""
 
@@ -52,24 +55,26 @@ def describe_by_rules(customers: pd.DataFrame, segments: pd.Series, *, seed: int
     customers : DataFrame of shape (n_customers, n_features)
         The clustering columns in original units; missing values are filled with the median.
     segments : Series
-        Segment of each customer, same order.
+        Segment of each customer, same index.
 
     >>> table = pd.DataFrame({"orders": [1.0, 2, 3, 8, 9, 10] * 5})
     >>> describe_by_rules(table, pd.Series([1, 1, 1, 2, 2, 2] * 5)).table["rule"].tolist()
     ['orders ≤ 5.5', 'orders > 5.5']
     """
     values = customers.astype(float).fillna(customers.median())
-    least = max(5, len(values) // 200)
+    some = values if len(values) <= ROWS else values.sample(ROWS, random_state=seed)
+    of_some = segments.loc[some.index]
+    least = max(5, len(some) // 200)
     tree = DecisionTreeClassifier(max_depth=DEPTH, min_samples_leaf=least, class_weight="balanced", random_state=seed)
-    folds = min(5, int(segments.value_counts().min()))
+    folds = min(5, int(of_some.value_counts().min()))
     empty = pd.DataFrame(columns=["segment", "rule", "precision", "coverage", "customers"])
     if folds < 2:
         return Rules(empty, float("nan"))
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    fidelity = float(cross_val_score(tree, values, segments, cv=splits, scoring="balanced_accuracy").mean())
+    fidelity = float(cross_val_score(tree, some, of_some, cv=splits, scoring="balanced_accuracy").mean())
     if fidelity < LEAST_FIDELITY:
         return Rules(empty, fidelity)
-    return Rules(_leaves(tree.fit(values, segments), values, segments), fidelity)
+    return Rules(_leaves(tree.fit(some, of_some), values, segments), fidelity)
 
 
 def _leaves(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:

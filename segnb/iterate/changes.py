@@ -13,6 +13,9 @@ from segnb.iterate.snapshot import Snapshot
 N_REFITS = 20
 """Bootstrap refits that the noise floor is measured on."""
 
+NOISE_ROWS = 50_000
+"""Customers that they are fitted to at most; with fewer customers than there are the floor is rather too high."""
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -65,7 +68,7 @@ def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = N_REFITS
     """
     before, after = previous.assign(previous.customers), previous.assign(current.customers)
     new = current.assign(current.customers)
-    matches = match_segments(after, new, known=range(1, len(previous.model.cluster_centers_) + 1))
+    matches = match_segments(after, new, known=previous.numbers)
     today = _todays_numbers(matches)
     both = before.index.intersection(after.index)
     noise = _noise(current, n_refits, seed)
@@ -95,18 +98,20 @@ def share_moved(one: pd.Series, other: pd.Series) -> float:
 
 
 def _todays_numbers(matches: pd.DataFrame) -> dict[int, int]:
-    """Return the number of today for each old segment; those without a counterpart come after today's."""
+    """Return the number of today for each old segment; one without a counterpart keeps its own if that is free."""
     old = matches.dropna(subset="previous").set_index("previous")["current"]
-    free = int(matches["current"].max())
-    numbers = {}
-    for segment, counterpart in old.items():
-        free += pd.isna(counterpart)
-        numbers[int(segment)] = free if pd.isna(counterpart) else int(counterpart)
+    numbers = {int(segment): int(counterpart) for segment, counterpart in old.dropna().items()}
+    taken = {*numbers.values(), *matches["current"].dropna().astype(int)}
+    for segment in old.index[old.isna()].astype(int):
+        numbers[segment] = segment if segment not in taken else max(taken) + 1
+        taken.add(numbers[segment])
     return numbers
 
 
 def _noise(current: Snapshot, n_refits: int, seed: int) -> list[float]:
     features = current.features(current.customers)
+    if len(features) > NOISE_ROWS:
+        features = features.sample(NOISE_ROWS, random_state=seed)
     own = pd.Series(current.model.predict(features) + 1, index=features.index)
     k = len(current.model.cluster_centers_)
     moved = []

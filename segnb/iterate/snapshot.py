@@ -1,7 +1,8 @@
 """A segmentation at one point in time: the customers, and the model that was fitted to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
@@ -25,6 +26,8 @@ class Snapshot:
         From those columns to the scaled matrix.
     model : KMeans
         Its centres in the order of the segments' numbers.
+    numbers : list of int
+        Those numbers; by default 1, 2, ….
     """
 
     label: str
@@ -32,6 +35,11 @@ class Snapshot:
     columns: list[str]
     pipeline: Pipeline
     model: KMeans
+    numbers: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.numbers:
+            object.__setattr__(self, "numbers", list(range(1, len(self.model.cluster_centers_) + 1)))
 
     def features(self, customers: pd.DataFrame) -> pd.DataFrame:
         """Return customers, of this or another date, as this snapshot's scaled matrix.
@@ -55,9 +63,9 @@ class Snapshot:
         return self.pipeline.transform(customers[self.columns].astype("float64")).set_axis(customers.index)
 
     def assign(self, customers: pd.DataFrame) -> pd.Series:
-        """Return the segment that this snapshot's model gives to each customer, counted from 1."""
-        features = self.features(customers)
-        return pd.Series(self.model.predict(features) + 1, index=customers.index, name="segment")
+        """Return the segment that this snapshot's model gives to each customer."""
+        labels = self.model.predict(self.features(customers))
+        return pd.Series(np.asarray(self.numbers)[labels], index=customers.index, name="segment")
 
     def distances(self, customers: pd.DataFrame) -> pd.Series:
         """Return each customer's distance to the nearest centre, in this snapshot's scaled space."""

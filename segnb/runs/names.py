@@ -8,6 +8,8 @@ import yaml
 from segnb.errors import DataError
 from segnb.parameters import check_parameters
 from segnb.paths import outputs_folder
+from segnb.runs.numbering import numbering_of
+from segnb.runs.store import Run
 
 
 def names_file(run: str) -> Path:
@@ -15,13 +17,15 @@ def names_file(run: str) -> Path:
     return outputs_folder() / f"{run}.names.yaml"
 
 
-def persons_names(run: str, given: Mapping[int, str]) -> dict[int, str]:
-    """Return the names that a person gave to segments: those of the file beside the run, and `given`, which win.
+def persons_names(run: Run, given: Mapping[int, str]) -> dict[int, str]:
+    """Return the names that a person gave to segments.
+
+    Those carried over from an earlier run, those of the file beside the run, and `given`, the later of these winning.
 
     Parameters
     ----------
-    run : str
-        The run's name; its file is `outputs/<run>.names.yaml`, lines such as `1: Regulars`.
+    run : Run
+        Its file is `outputs/<run>.names.yaml`, lines such as `1: Regulars`.
     given : mapping of int to str
         The parameter `names`.
 
@@ -30,12 +34,12 @@ def persons_names(run: str, given: Mapping[int, str]) -> dict[int, str]:
     DataError
         If the file is no mapping of segment numbers to names.
     """
-    path = names_file(run)
+    path, carried = names_file(run.name), numbering_of(run).names
     if not path.is_file():
-        return dict(given)
+        return carried | dict(given)
     try:
         kept = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return check_parameters({"names": kept}).names | dict(given)
+        return carried | check_parameters({"names": kept}).names | dict(given)
     except (OSError, ValueError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())
         raise DataError(f"{path}: {words}; write a line per segment, for instance 1: Regulars") from None

@@ -28,6 +28,7 @@ def snapshot_of(run: Run) -> Snapshot:
         run.read("prepare.json")["columns"],
         run.read("prepare.skops"),
         run.read("model.skops"),
+        run.read("centres.csv")["segment"].astype(int).tolist(),
     )
 
 

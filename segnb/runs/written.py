@@ -3,7 +3,15 @@
 WRITTEN_BY = {
     "prepare": ("customers.parquet", "features.parquet", "prepare.skops", "prepare.json", "row_log.csv"),
     "choose_k": ("evidence.csv", "choice.json"),
-    "cluster": ("segments.parquet", "labelled.csv", "centres.csv", "model.skops", "agreement.csv", "stability.csv"),
+    "cluster": (
+        "segments.parquet",
+        "labelled.csv",
+        "centres.csv",
+        "model.skops",
+        "agreement.csv",
+        "stability.csv",
+        "numbering.json",
+    ),
     "interpret": (
         "profiles.csv",
         "effects.csv",

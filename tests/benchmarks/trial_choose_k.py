@@ -17,14 +17,10 @@ from segnb.plots.yellow import KneeLocator
 PER_KIND, SEED = 28, 2026
 BUDGET = {"k_max": 10, "n_init": 5, "n_boot": 20, "n_refs": 20}
 FIGURES = Path(__file__).parent / "choose_k_trial.parquet"
-TABLE = Path(__file__).parent / "README.md"
+TABLE = Path(__file__).parent / "choose_k.md"
 SET = ["kind", "number", "true_k"]
 
-HEAD = """# Trials and benchmarks
-
-`make bench` measures speed and memory as ratios within one run. `make trial` makes the rest of this page.
-
-## Which rule names the right k?
+HEAD = """# Which rule names the right k?
 
 {n_sets} planted sets of 400 to 1,500 rows and 2 to 8 standardised columns (`planted_sets.py`): {segmented} with 2 to 8
 true segments, {structureless} without any. A rule is right when it names the true number, 1 where there are no
@@ -110,7 +106,7 @@ def _and_mean(table: pd.DataFrame) -> pd.DataFrame:
 def _markdown(title: str, table: pd.DataFrame) -> str:
     rows = [["", *map(str, table)], ["---", *["---:"] * table.shape[1]]]
     rows += [[str(name), *(f"{value:.2f}" for value in row)] for name, row in zip(table.index, table.to_numpy())]
-    return f"### {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
+    return f"## {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
 
 
 if __name__ == "__main__":

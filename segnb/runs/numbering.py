@@ -1,0 +1,85 @@
+"""The segments' numbers and names of an earlier run, carried over to this one."""
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist, pdist
+from sklearn.cluster import KMeans
+
+from segnb.cluster import Numbering, carry_numbers, first_numbering
+from segnb.errors import RunError, SegnbError
+from segnb.iterate import match_segments
+from segnb.parameters import Parameters
+from segnb.runs.snapshots import snapshot_of
+from segnb.runs.store import Run
+
+FEW_SHARED = 0.1
+"""Below this share of the smaller run's customers in both runs, centres are matched and not customers."""
+
+
+def number_segments(
+    run: Run, parameters: Parameters, model: KMeans, features: pd.DataFrame
+) -> tuple[KMeans, Numbering]:
+    """Return the model with its centres in the order of the segments' numbers, and the numbers.
+
+    A model that started from an earlier run's centres (`start_from`) keeps that run's numbers. One that was fitted
+    anew is matched with the run `previous`: a segment in which most of an earlier one's customers go on has its number
+    and name. Where the two runs share few customers, centres are matched instead, in the earlier run's scaled space,
+    if they lie nearer than half the distance of that run's nearest two. Without either run the largest segment is 1.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 and 2 are done.
+    parameters : Parameters
+        `start_from` and `previous` are used.
+    model : KMeans
+    features : DataFrame of shape (n_customers, n_features)
+    """
+    if parameters.start_from:
+        earlier = numbering_of(Run(parameters.start_from))
+        positions = dict(enumerate(earlier.numbers))
+        names = earlier_names(Run(parameters.start_from))
+        return carry_numbers(model, positions, earlier.used, names, parameters.start_from)
+    if not parameters.previous:
+        return model, first_numbering(model.n_clusters)
+    try:
+        survivors = _survivors(run, Run(parameters.previous), model, features)
+    except RunError as error:
+        return model, first_numbering(model.n_clusters, f"Numbers and names begin anew: {error}.")
+    earlier = Run(parameters.previous)
+    return carry_numbers(model, survivors, numbering_of(earlier).used, earlier_names(earlier), parameters.previous)
+
+
+def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) -> dict[int, int]:
+    """Return which of the model's segments go on which earlier ones, by customers or, if few are shared, by centres."""
+    now = pd.Series(model.predict(features), index=features.index)
+    before = earlier.read("segments.parquet")["segment"]
+    shared = before.index.intersection(now.index) if now.index.name != "row" else before.index[:0]
+    if len(shared) >= FEW_SHARED * min(len(before), len(now)):
+        matches = match_segments(before, now).query("fate == 'survived'")
+        return dict(zip(matches["current"].astype(int), matches["previous"].astype(int)))
+    previous = snapshot_of(earlier)
+    old = previous.model.cluster_centers_
+    new = previous.features(run.read("customers.parquet")).groupby(now).mean()
+    apart = cdist(new, old)
+    reach = pdist(old).min() / 2
+    pairs = zip(*linear_sum_assignment(apart))
+    return {int(new.index[i]): previous.numbers[j] for i, j in pairs if apart[i, j] < reach}
+
+
+def numbering_of(run: Run) -> Numbering:
+    """Return a run's numbers; those of a run that did not keep any are the ones in its table of centres."""
+    try:
+        return Numbering(**run.read("numbering.json"))
+    except (SegnbError, TypeError):
+        numbers = run.read("centres.csv")["segment"].astype(int).tolist()
+        return Numbering(numbers, sorted(np.unique(numbers).tolist()))
+
+
+def earlier_names(run: Run) -> dict[int, str]:
+    """Return the names that a person gave to a run's segments; none if it did not come to its cards."""
+    try:
+        return {card["segment"]: card["name"] for card in run.read("cards.json") if not card["drafted"]}
+    except RunError:
+        return {}

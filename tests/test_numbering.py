@@ -1,0 +1,73 @@
+"""Numbers carried over between runs without a customer in common, and what happens when that cannot be."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segnb.cluster import assign, centres, fit_segments
+from segnb.parameters import Parameters
+from segnb.prepare import original_units, prepare
+from segnb.runs.numbering import number_segments, numbering_of
+from segnb.runs.store import Run
+
+MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
+
+
+def customers(prefix, sizes, middles=MIDDLES, columns="ab"):
+    rng = np.random.default_rng(len(prefix))
+    X = np.repeat(middles, sizes, axis=0) + rng.normal(size=(sum(sizes), 2))
+    ids = pd.Index([f"{prefix}{number}" for number in range(len(X))], name="customer_id")
+    return pd.DataFrame(X, columns=list(columns), index=ids)
+
+
+def made(name, table, **given):
+    """Carry steps 1 and 3 out as the notebooks do, and return the run with its numbering."""
+    run, prepared = Run(name), prepare(table, list(table), outliers="keep", transform="none")
+    features = prepared.features
+    run.write("customers.parquet", prepared.customers)
+    run.write("prepare.json", {"columns": prepared.columns})
+    run.write("prepare.skops", prepared.pipeline)
+    model, numbering = number_segments(run, Parameters(run=name, **given), fit_segments(features, 3), features)
+    run.write("segments.parquet", assign(model, features, numbering.numbers))
+    run.write("centres.csv", original_units(prepared.pipeline, centres(model, features, numbering.numbers)))
+    run.write("model.skops", model)
+    run.write("numbering.json", numbering.to_dict())
+    return run, numbering
+
+
+def number_at(run, middle):
+    table = run.read("centres.csv")
+    return int(table.loc[np.linalg.norm(table[["a", "b"]] - middle, axis=1).argmin(), "segment"])
+
+
+def test_centres_are_matched_where_no_customer_is_shared(project):
+    one, first = made("one", customers("x", [60, 40, 20]))
+    assert (first.numbers, first.sentence()) == ([1, 2, 3], "Segment 1 is the largest.")
+    two, second = made("two", customers("yy", [20, 30, 50]), previous="one")
+    assert second.carried_from == "one"
+    assert [number_at(two, middle) for middle in MIDDLES] == [number_at(one, middle) for middle in MIDDLES]
+
+
+def test_segment_far_from_all_earlier_ones_gets_a_new_number(project):
+    made("one", customers("x", [60, 40, 20]))
+    elsewhere = MIDDLES.copy()
+    elsewhere[2] = [60, 60]
+    two, second = made("two", customers("yy", [60, 40, 20], elsewhere), previous="one")
+    assert second.numbers == [1, 2, 4]
+    assert number_at(two, elsewhere[2]) == 4
+    assert second.used == [1, 2, 3, 4]
+
+
+def test_run_of_other_columns_begins_anew_and_says_so(project):
+    made("one", customers("x", [60, 40, 20], columns="ac"))
+    _, second = made("two", customers("yy", [60, 40, 20]), previous="one")
+    assert second.numbers == [1, 2, 3]
+    assert "begin anew: one was made from columns that the other customers do not have: c" in second.sentence()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_numbers_of_a_run_that_kept_none_are_those_of_its_centres(project, kept):
+    run, numbering = made("one", customers("x", [60, 40, 20]))
+    if not kept:
+        (run.folder / "numbering.json").unlink()
+    assert numbering_of(run).numbers == numbering.numbers
