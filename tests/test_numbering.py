@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from segnb.cluster import assign, centres, fit_segments
+from segnb.errors import DataError
 from segnb.parameters import Parameters
 from segnb.prepare import original_units, prepare
+from segnb.runs.names import names_file, persons_names
 from segnb.runs.numbering import number_segments, numbering_of
 from segnb.runs.store import Run
 
@@ -14,6 +16,7 @@ MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
 
 
 def customers(prefix, sizes, middles=MIDDLES, columns="ab"):
+    """Return customers around the middles, as many as `sizes` says around each; ids begin with the prefix."""
     rng = np.random.default_rng(len(prefix))
     X = np.repeat(middles, sizes, axis=0) + rng.normal(size=(sum(sizes), 2))
     ids = pd.Index([f"{prefix}{number}" for number in range(len(X))], name="customer_id")
@@ -71,3 +74,43 @@ def test_numbers_of_a_run_that_kept_none_are_those_of_its_centres(project, kept)
     if not kept:
         (run.folder / "numbering.json").unlink()
     assert numbering_of(run).numbers == numbering.numbers
+
+
+def test_numbers_and_names_follow_the_customers_and_are_never_given_again(project):
+    """Of three groups one goes and another comes; then the first one is there again, as a segment of its own."""
+    parts = {
+        name: customers(f"{name}-", [40], np.array([middle])) for name, middle in zip("abcd", [*MIDDLES, [40, 40]])
+    }
+
+    def numbers(run):
+        segments = run.read("segments.parquet")["segment"]
+        return {name: set(segments[segments.index.str.startswith(name)]) for name in "abcd"}
+
+    one, _ = made("one", pd.concat([parts["a"], parts["b"], parts["c"]]))
+    first = numbers(one)
+    (b,) = first["b"]
+    one.write("cards.json", [{"segment": b, "name": "Faithful", "drafted": False}])
+    two, second = made("two", pd.concat([parts["b"], parts["c"], parts["d"]]), previous="one")
+    assert numbers(two) == {"a": set(), "b": first["b"], "c": first["c"], "d": {4}}
+    assert second.names == {b: "Faithful"}
+    three, third = made("three", pd.concat([parts["a"], parts["b"], parts["c"]]), previous="two")
+    assert numbers(three)["a"] == {5}, "the number that the group once had is not given again"
+    assert third.used == [1, 2, 3, 4, 5]
+    _, fourth = made("again", pd.concat([parts["a"], parts["b"], parts["c"]]), start_from="three")
+    assert fourth.numbers == third.numbers, "a start from a run's centres keeps its numbers"
+
+
+def test_names_of_a_person_win_in_the_order_of_their_nearness(project):
+    run, numbering = made("one", customers("x", [60, 40, 20]))
+    run.write("numbering.json", numbering.to_dict() | {"names": {1: "carried", 2: "carried", 3: "carried"}})
+    assert persons_names(run, {}) == {1: "carried", 2: "carried", 3: "carried"}
+    names_file("one").write_text("2: kept\n3: kept\n")
+    assert persons_names(run, {3: "given"}) == {1: "carried", 2: "kept", 3: "given"}
+
+
+@pytest.mark.parametrize("text", ["[Kept]", "one: Kept", "1: [a", "1: 7"])
+def test_names_file_that_is_none_is_refused_with_a_remedy(project, text):
+    run, _ = made("one", customers("x", [60, 40, 20]))
+    names_file("one").write_text(text)
+    with pytest.raises(DataError, match=r"one.names.yaml: .* write a line per segment, for instance 1: Regulars"):
+        persons_names(run, {})

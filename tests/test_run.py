@@ -326,49 +326,6 @@ def test_log_that_does_not_fill_the_earlier_window_is_not_compared(small, shop):
     assert "does not fill a window of 365 days" in decision["reasons"][0]
 
 
-def test_numbers_and_names_are_carried_over_and_never_used_again(small):
-    """Of two groups one goes and another comes; then the first one is there again, as a segment of its own."""
-    rng = np.random.default_rng(0)
-    groups = {name: rng.normal(middle, 1, (40, 3)) for name, middle in {"old": 0, "lasting": 15, "new": 30}.items()}
-    quick = [*SMALL, "-p", "k=2", "-p", "customer_id=customer_id", "-p", "outliers=keep", "-p", "transform=none"]
-
-    def run(name, there, *more):
-        table = pd.DataFrame(np.concatenate([groups[each] for each in there]), columns=["x", "y", "z"])
-        table.insert(0, "customer_id", [f"{each}{number}" for each in there for number in range(40)])
-        table.to_csv(small / "customer_data.csv", index=False)
-        done = segnb("run", *quick, "--run", name, "--until", "interpret", *more, cwd=small)
-        assert done.returncode == 0, done.stderr
-        segments = pd.read_csv(small / "outputs" / name / "segments.csv")
-        kind = segments["customer_id"].str.rstrip("0123456789")
-        return {each: sorted(set(segments.loc[kind == each, "segment"])) for each in there}, segments
-
-    first, _ = run("one", ["old", "lasting"])
-    (lasting,) = first["lasting"]
-    assert sorted(first["old"] + first["lasting"]) == [1, 2]
-    renamed = ["run", "--run", "one", "--from", "interpret", "-p", f"names={{{lasting}: Faithful}}"]
-    assert segnb(*renamed, cwd=small).returncode == 0
-    second, named = run("two", ["lasting", "new"], "-p", "previous=one")
-    assert second == {"lasting": [lasting], "new": [3]}
-    assert set(named.loc[named["segment"] == lasting, "name"]) == {"Faithful"}
-    third, named = run("three", ["old", "lasting"], "-p", "previous=two")
-    assert third == {"lasting": [lasting], "old": [4]}, "the number that the old group once had is not given again"
-    assert set(named.loc[named["segment"] == lasting, "name"]) == {"Faithful"}
-
-
-def test_names_beside_the_run_outlive_it(small):
-    first = segnb("run", *SMALL, "--run", "r", "--until", "cluster", cwd=small)
-    assert first.returncode == 0, first.stderr
-    (small / "outputs" / "r.names.yaml").write_text("1: Kept\n2: Also kept\n")
-    again = segnb("run", "--run", "r", "--from", "interpret", "-p", "names={2: Given}", cwd=small)
-    assert again.returncode == 0, again.stderr
-    assert [card["name"] for card in read(small / "outputs" / "r", "cards.json")] == ["Kept", "Given"]
-    (small / "outputs" / "r.names.yaml").write_text("[Kept]")
-    broken = segnb("run", "--run", "r", "--from", "interpret", cwd=small)
-    assert broken.returncode == 2
-    assert "r.names.yaml" in broken.stderr
-    assert "a line per segment, for instance 1: Regulars" in broken.stderr
-
-
 def test_start_from_keeps_the_numbers(small):
     assert segnb("run", *SMALL, "--run", "one", "--until", "cluster", cwd=small).returncode == 0
     done = segnb("run", *SMALL, "--run", "two", "-p", "start_from=one", "--until", "cluster", cwd=small)

@@ -6,6 +6,9 @@ from scipy.stats import rankdata
 
 from segnb.interpret.bootstrap import intervals
 
+NOTHING = 1e-12
+"""Spread below this share of the column's is a rounding error."""
+
 
 def feature_importance(features: pd.DataFrame, segments: pd.Series) -> pd.Series:
     """Return η² per feature: the share of its variance that lies between the segments, 0 to 1, largest first.
@@ -16,10 +19,10 @@ def feature_importance(features: pd.DataFrame, segments: pd.Series) -> pd.Series
     >>> feature_importance(pd.DataFrame({"a": [0.0, 0, 1, 1], "b": [0.0, 1, 0, 1]}), pd.Series([1, 1, 2, 2])).to_dict()
     {'a': 1.0, 'b': 0.0}
     """
-    centred = features - features.mean()
-    total = (centred**2).sum()
-    means = centred.groupby(segments.to_numpy()).transform("mean")
-    share = (means**2).sum() / total.where(total > 0)
+    groups = features.groupby(segments.to_numpy())
+    total = features.var(ddof=0) * len(features)
+    between = ((groups.mean() - features.mean()) ** 2).mul(groups.size(), axis=0).sum()
+    share = (between / total.where(total > 0)).clip(0, 1)
     return share.fillna(0.0).sort_values(ascending=False, kind="stable").rename("eta_squared")
 
 
@@ -61,25 +64,33 @@ def effects(features: pd.DataFrame, segments: pd.Series, *, n_boot: int = 100, s
 
 def _effects(values: np.ndarray, labels: np.ndarray, names: np.ndarray) -> np.ndarray:
     """Return Cohen's d and Cliff's δ, shape (2, n_segments, n_features); missing for a segment that is not there."""
-    ranks = rankdata(values, axis=0)
-    found = np.full((2, len(names), values.shape[1]), np.nan)
-    for place, name in enumerate(names):
-        inside = labels == name
-        if 0 < inside.sum() < len(labels):
-            found[0, place] = _cohens_d(values[inside], values[~inside])
-            found[1, place] = _cliffs_delta(ranks[inside], (~inside).sum())
+    code = np.searchsorted(names, labels)
+    sizes = np.bincount(code, minlength=len(names))
+    columns = [_of_column(values[:, column], code, sizes) for column in range(values.shape[1])]
+    found = np.stack(columns, axis=2)
+    found[:, (sizes == 0) | (sizes == len(labels))] = np.nan
     return found
 
 
-def _cohens_d(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    n, m = len(inside), len(outside)
-    pooled = np.sqrt((n * inside.var(axis=0) + m * outside.var(axis=0)) / max(n + m - 2, 1))
-    difference = inside.mean(axis=0) - outside.mean(axis=0)
-    apart = np.where(difference == 0, 0.0, np.copysign(np.inf, difference))
-    return np.divide(difference, pooled, out=apart, where=pooled > 0)
+def _of_column(column: np.ndarray, code: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return Cohen's d and Cliff's δ of each segment in one column, shape (2, n_segments)."""
+    centred, others = column - column.mean(), len(column) - sizes
+    sums, squares = (np.bincount(code, weights=of, minlength=len(sizes)) for of in (centred, centred**2))
+    inside, outside = (
+        _mean_and_spread(*each) for each in ((sums, squares, sizes), (-sums, squares.sum() - squares, others))
+    )
+    ranks = np.bincount(code, weights=rankdata(column), minlength=len(sizes))
+    u = ranks - sizes * (sizes + 1) / 2
+    delta = 2 * u / np.maximum(sizes * others, 1) - 1
+    spread = inside[1] + outside[1]
+    spread[spread < NOTHING * squares.sum()] = 0
+    pooled = np.sqrt(spread / max(len(column) - 2, 1))
+    difference = inside[0] - outside[0]
+    apart = np.where(np.abs(difference) <= NOTHING * np.abs(centred).max(), 0.0, np.copysign(np.inf, difference))
+    return np.array([np.divide(difference, pooled, out=apart, where=pooled > 0), delta])
 
 
-def _cliffs_delta(ranks: np.ndarray, n_outside: int) -> np.ndarray:
-    n = len(ranks)
-    u = ranks.sum(axis=0) - n * (n + 1) / 2
-    return 2 * u / (n * n_outside) - 1
+def _mean_and_spread(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means, and sums of squared distances from them."""
+    means = sums / np.maximum(sizes, 1)
+    return means, squares - sizes * means**2

@@ -113,7 +113,7 @@ def centre_scores(customers: pd.DataFrame, segments: pd.Series, columns: Sequenc
     """Return each segment's mean in standard deviations above the mean of all customers, segments by columns."""
     values = customers[list(columns)].astype(float)
     spread = values.std(ddof=0).replace(0, np.nan)
-    return ((values - values.mean()) / spread).groupby(segments).mean().rename_axis("segment")
+    return ((values.groupby(segments).mean() - values.mean()) / spread).rename_axis("segment")
 
 
 def _roles_first(column: pd.Series) -> pd.Series:

@@ -13,7 +13,7 @@ from segnb.iterate.snapshot import Snapshot
 N_REFITS = 20
 """Bootstrap refits that the noise floor is measured on."""
 
-NOISE_ROWS = 50_000
+NOISE_ROWS = 20_000
 """Customers that they are fitted to at most; with fewer customers than there are the floor is rather too high."""
 
 
