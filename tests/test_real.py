@@ -33,9 +33,9 @@ def finished(folder, *arguments):
     return run
 
 
-@pytest.mark.parametrize("name", ["complete_journey", "cdnow"])
-def test_preset_runs_to_the_report(tmp_path, name):
-    run = finished(tmp_path, ROOT / "data" / f"{name}.yaml")
+@pytest.mark.parametrize(("name", "months"), [("complete_journey", 0), ("cdnow", 3)])
+def test_preset_runs_to_the_report(tmp_path, name, months):
+    run = finished(tmp_path, ROOT / "data" / f"{name}.yaml", "-p", f"replay_months={months}")
     assert 2 <= json.loads((run / "choice.json").read_text())["k"] <= 10
 
 
