@@ -10,6 +10,9 @@ from segnb.wording import listed
 
 DIP_LEVEL = 0.01
 
+OPINIONS = ("silhouette", "Calinski–Harabasz", "prediction strength")
+"""The figures of which the middle favourite is the k of customers with structure."""
+
 VERDICTS = {
     "natural": "the customers fall into groups, and other samples of them give the same groups",
     "reproducible": "there is no clear gap between groups, yet other samples of customers give the same segments",
@@ -128,11 +131,8 @@ def _suggest(tried: pd.DataFrame, structure: bool, min_share: float) -> tuple[in
     if not structure:
         k = int((strength + large["stability"]).idxmax())
         return k, f"{note}Without structure any k is a convenience; k = {k} is the most reproducible one."
-    opinions = {
-        "silhouette": int(large["silhouette"].idxmax()),
-        "Calinski–Harabasz": int(large["calinski_harabasz"].idxmax()),
-        "prediction strength": _largest_coming_back(strength),
-    }
+    favourites = favourite_ks(large)
+    opinions = {name: favourites[name] for name in OPINIONS}
     k = sorted(opinions.values())[1]
     said = listed([f"{name} {opinion}" for name, opinion in opinions.items()])
     return k, f"{note}k = {k} is the middle one of three opinions: {said}."

@@ -50,7 +50,11 @@ class CustomerTable:
 
 
 def load_customers(
-    parameters: Parameters, *, days_earlier: int = 0, categories: list[str] | None = None
+    parameters: Parameters,
+    *,
+    days_earlier: int = 0,
+    categories: list[str] | None = None,
+    log: Purchases | None = None,
 ) -> CustomerTable:
     """Return the customer table that the parameters describe.
 
@@ -64,6 +68,8 @@ def load_customers(
         Take the snapshot this many days before `as_of`, from the same log.
     categories : list of str, optional
         Categories that get a share column; by default those with the highest spend.
+    log : Purchases, optional
+        The purchase log of `parameters` where it is open already, as `open_log` returns it.
 
     Raises
     ------
@@ -76,7 +82,7 @@ def load_customers(
     known, rules = _read_customers(parameters) if parameters.customers else (None, [])
     if not parameters.purchases:
         return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
-    purchases = _open_log(parameters)
+    purchases = log or open_log(parameters)
     as_of = _snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     categories = purchases.top_categories() if categories is None else categories
     behaviour = aggregate_customers(purchases, as_of, parameters.window_days, categories)
@@ -91,7 +97,8 @@ def load_customers(
     return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full)
 
 
-def _open_log(parameters: Parameters) -> Purchases:
+def open_log(parameters: Parameters) -> Purchases:
+    """Return the purchase log that the parameters describe."""
     return open_purchases(
         parameters.purchases,
         parameters.purchase_columns,

@@ -1,8 +1,9 @@
 """Intervals that say how far a figure would vary with other customers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 BOOT_ROWS = 2500
 """A bootstrap sample has this many customers at most."""
@@ -45,3 +46,23 @@ def intervals(figure: Callable[[np.ndarray], np.ndarray], n_rows: int, n_boot: i
     whole = np.asarray(figure(np.arange(n_rows)), dtype=float)
     half = Z * np.sqrt(variance * drawn / n_rows)
     return np.array([whole, whole - half, whole + half])
+
+
+def interval_table(found: np.ndarray, figures: Sequence[str], index: pd.MultiIndex) -> pd.DataFrame:
+    """Return what `intervals` found of several figures as columns: each figure, its `…_low` and its `…_high`.
+
+    Parameters
+    ----------
+    found : array of shape (3, n_figures, …)
+    figures : sequence of str
+        Names of the figures.
+    index : MultiIndex
+        What the rest of the array's axes stand for, row by row.
+
+    >>> index = pd.MultiIndex.from_product([[1, 2]], names=["segment"])
+    >>> interval_table(np.arange(6.0).reshape(3, 1, 2), ["d"], index).to_numpy().tolist()
+    [[1.0, 0.0, 2.0, 4.0], [2.0, 1.0, 3.0, 5.0]]
+    """
+    names = [f"{figure}{ending}" for figure in figures for ending in ("", "_low", "_high")]
+    columns = np.moveaxis(found, 1, 0).reshape(len(names), -1)
+    return pd.DataFrame(columns.T, index=index, columns=names).reset_index()

@@ -8,7 +8,7 @@ from scipy.stats import chi2_contingency, kruskal
 from scipy.stats.contingency import association
 
 from segnb.holm import holm
-from segnb.interpret.bootstrap import intervals
+from segnb.interpret.bootstrap import interval_table, intervals
 
 FIGURES = ("cramers_v", "lift")
 
@@ -113,15 +113,10 @@ def _level_effects(column: pd.Series, segments: pd.Series, n_boot: int, seed: in
 
     found = intervals(figures, len(column), n_boot, seed)
     index = pd.MultiIndex.from_product([names, levels], names=["segment", "level"])
-    ends = {
-        name + ending: part.ravel()
-        for name, of_name in zip(FIGURES, np.moveaxis(found, 1, 0))
-        for ending, part in zip(("", "_low", "_high"), of_name)
-    }
-    table = pd.DataFrame(ends, index=index).reset_index()
+    table = interval_table(found, FIGURES, index)
+    table.insert(1, "descriptor", column.name)
     bounded = table[["cramers_v_low", "cramers_v_high"]].clip(0, 1).assign(lift_low=table["lift_low"].clip(0))
-    table = table.assign(descriptor=column.name, **bounded)
-    return table[["segment", "descriptor", "level", *ends]]
+    return table.assign(**bounded)
 
 
 def _correlation_and_lift(counts: np.ndarray) -> np.ndarray:

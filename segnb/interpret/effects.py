@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from segnb.interpret.bootstrap import intervals
+from segnb.interpret.bootstrap import interval_table, intervals
 
 NOTHING = 1e-12
 """Spread below this share of the column's is a rounding error."""
@@ -54,10 +54,7 @@ def effects(features: pd.DataFrame, segments: pd.Series, *, n_boot: int = 100, s
     names = np.unique(labels)
     found = intervals(lambda rows: _effects(values[rows], labels[rows], names), len(values), n_boot, seed)
     index = pd.MultiIndex.from_product([names, features.columns], names=["segment", "feature"])
-    columns = {}
-    for name, figures in zip(("cohens_d", "cliffs_delta"), np.moveaxis(found, 1, 0)):
-        columns |= {name + ending: part.ravel() for ending, part in zip(("", "_low", "_high"), figures)}
-    table = pd.DataFrame(columns, index=index).reset_index()
+    table = interval_table(found, ["cohens_d", "cliffs_delta"], index)
     delta = ["cliffs_delta_low", "cliffs_delta_high"]
     return table.assign(**table[delta].clip(-1, 1))
 

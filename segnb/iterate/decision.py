@@ -82,10 +82,15 @@ def decide(
     return Decision(decision, MEANINGS[decision], _reasons(changes, drifts), compared_with)
 
 
+def calls_for_refit(changes: Changes) -> bool:
+    """Return whether the model's change exceeds the noise floor by 5 % of the customers, or more are unlike anyone."""
+    return changes.model > changes.noise_high + BEYOND_NOISE or changes.unlike > UNLIKE
+
+
 def _rank(changes: Changes) -> str:
     if (changes.matches["fate"] != "survived").any():
         return "redesign"
-    if changes.model > changes.noise_high + BEYOND_NOISE or changes.unlike > UNLIKE:
+    if calls_for_refit(changes):
         return "refit"
     return "rescore" if changes.behaviour >= MOVED + changes.noise else "keep"
 

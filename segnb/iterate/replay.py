@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from segnb.iterate.changes import decompose
-from segnb.iterate.decision import BEYOND_NOISE, UNLIKE
+from segnb.iterate.decision import calls_for_refit
 from segnb.iterate.drift import drift
 from segnb.iterate.snapshot import Snapshot
 from segnb.wording import percent
@@ -49,7 +49,7 @@ def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int 
                 "noise_high": changes.noise_high,
                 "unlike": changes.unlike,
                 "drift": drifts["effect"].max(),
-                "holds": bool(changes.model <= changes.noise_high + BEYOND_NOISE and changes.unlike <= UNLIKE),
+                "holds": not calls_for_refit(changes),
             }
         )
     return pd.DataFrame(rows)

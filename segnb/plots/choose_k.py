@@ -33,7 +33,7 @@ def elbow(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
     drawn.elbow_value_ = drawn.elbow_score_ = None
     drawn.draw()
     drawn.finalize()
-    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
+    _mark_chosen(ax, k)
     ax.set(xlabel="segments k", ylabel="inertia (squared distance to the centres)", xticks=tried["k"])
     ax.set_title(f"Inertia falls with every k; chosen by the other figures: k = {k}")
     ax.legend()
@@ -80,7 +80,7 @@ def gap(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
     named = int(evidence["gap_k"].iloc[0])
     ax.errorbar(evidence["k"], evidence["gap"], yerr=evidence["gap_se"], color=ACCENT, marker=".", capsize=4)
     ax.plot(named, evidence.loc[evidence["k"] == named, "gap"], "o", color=INK, markersize=9, label="named by the rule")
-    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
+    _mark_chosen(ax, k)
     ax.set(xlabel="segments k", ylabel="gap, ± one standard error", xticks=evidence["k"])
     said = "a single group: no structure" if named == 1 else f"{named} segments"
     ax.set_title(f"By its rule of one standard error, gap names {said}")
@@ -113,7 +113,7 @@ def coming_back(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
     ax.plot(tried["k"], tried["stability"], color=INK, marker="s", label="stability")
     ax.plot(tried["k"], tried["least_jaccard"], color=MUTED, marker="^", linestyle=":", label="least segment's Jaccard")
     ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
-    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
+    _mark_chosen(ax, k)
     ax.set(xlabel="segments k", ylabel="from 0 to 1", ylim=(0, 1.03), xticks=tried["k"])
     strong = tried.loc[(tried["prediction_strength"] >= COMES_BACK) & (tried["stability"] >= COMES_BACK), "k"]
     named = ", ".join(map(str, strong)) if len(strong) else "none"
@@ -140,12 +140,11 @@ def clustergram(flows: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
         ends = [flow.k, flow.next_k], [flow.height, flow.next_height]
         width = 0.6 + 24 * flow.customers / total
         ax.plot(*ends, color=colours[flow.mostly], linewidth=width, alpha=0.55, solid_capstyle="butt")
-    for number, height, size in _dots(flows):
-        ax.scatter(number, height, s=30 + 700 * size / total, color="white", edgecolor=INK, linewidth=1, zorder=3)
-    for flow in flows[flows["k"] == k].drop_duplicates("segment").itertuples():
-        ax.annotate(str(flow.segment), (k, flow.height), ha="center", va="center", fontsize=8, zorder=4)
-    for flow in flows[flows["next_k"] == k].drop_duplicates("next_segment").itertuples():
-        ax.annotate(str(flow.next_segment), (k, flow.next_height), ha="center", va="center", fontsize=8, zorder=4)
+    for dot in _dots(flows).itertuples():
+        size = 30 + 700 * dot.customers / total
+        ax.scatter(dot.k, dot.height, s=size, color="white", edgecolor=INK, linewidth=1, zorder=3)
+        if dot.k == k:
+            ax.annotate(str(dot.segment), (k, dot.height), ha="center", va="center", fontsize=8, zorder=4)
     ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, zorder=0)
     ax.set(
         xlabel="segments k",
@@ -156,12 +155,16 @@ def clustergram(flows: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _dots(flows: pd.DataFrame) -> list[tuple[int, float, int]]:
-    """Return k, height and size of every segment."""
-    begins = flows.groupby(["k", "segment", "height"])["customers"].sum().reset_index()
-    last = flows[flows["next_k"] == flows["next_k"].max()]
-    ends = last.groupby(["next_k", "next_segment", "next_height"])["customers"].sum().reset_index()
-    return [(row[0], row[2], row[3]) for table in (begins, ends) for row in table.itertuples(index=False)]
+def _dots(flows: pd.DataFrame) -> pd.DataFrame:
+    """Return `k`, `segment`, `height` and `customers` of every segment."""
+    keys = ["k", "segment", "height"]
+    last = flows.loc[flows["next_k"] == flows["next_k"].max(), ["next_k", "next_segment", "next_height", "customers"]]
+    ends = pd.concat([flows[[*keys, "customers"]], last.set_axis([*keys, "customers"], axis=1)])
+    return ends.groupby(keys)["customers"].sum().reset_index()
+
+
+def _mark_chosen(ax: Axes, k: int) -> None:
+    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
 
 
 @styled

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import psutil
 
+INTERRUPTED = "segnb: interrupted; nothing was published"
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -32,7 +34,7 @@ def ended_by_signals(*clean_ups: Callable[[], None]) -> Iterator[None]:
         psutil.wait_procs(children, timeout=5)
         for clean_up in clean_ups:
             clean_up()
-        os.write(2, b"segnb: interrupted; nothing was published\n")
+        os.write(2, f"{INTERRUPTED}\n".encode())
         os._exit(128 + number)
 
     before = [signal.signal(number, end) for number in SIGNALS]

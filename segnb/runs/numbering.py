@@ -1,6 +1,5 @@
 """The segments' numbers and names of an earlier run, carried over to this one."""
 
-import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
@@ -37,18 +36,18 @@ def number_segments(
     features : DataFrame of shape (n_customers, n_features)
     """
     if parameters.start_from:
-        earlier = numbering_of(Run(parameters.start_from))
-        positions = dict(enumerate(earlier.numbers))
-        names = earlier_names(Run(parameters.start_from))
-        return carry_numbers(model, positions, earlier.used, names, parameters.start_from)
+        earlier = Run(parameters.start_from)
+        numbering = numbering_of(earlier)
+        positions = dict(enumerate(numbering.numbers))
+        return carry_numbers(model, positions, numbering.used, earlier_names(earlier), earlier.name)
     if not parameters.previous:
         return model, first_numbering(model.n_clusters)
+    earlier = Run(parameters.previous)
     try:
-        survivors = _survivors(run, Run(parameters.previous), model, features)
+        survivors = _survivors(run, earlier, model, features)
     except RunError as error:
         return model, first_numbering(model.n_clusters, f"Numbers and names begin anew: {error}.")
-    earlier = Run(parameters.previous)
-    return carry_numbers(model, survivors, numbering_of(earlier).used, earlier_names(earlier), parameters.previous)
+    return carry_numbers(model, survivors, numbering_of(earlier).used, earlier_names(earlier), earlier.name)
 
 
 def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) -> dict[int, int]:
@@ -74,7 +73,7 @@ def numbering_of(run: Run) -> Numbering:
         return Numbering(**run.read("numbering.json"))
     except (SegnbError, TypeError):
         numbers = run.read("centres.csv")["segment"].astype(int).tolist()
-        return Numbering(numbers, sorted(np.unique(numbers).tolist()))
+        return Numbering(numbers, sorted(set(numbers)))
 
 
 def earlier_names(run: Run) -> dict[int, str]:

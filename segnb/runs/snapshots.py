@@ -1,7 +1,7 @@
 """Snapshots to compare: of a run, and of the same purchase log as of an earlier date."""
 
 from segnb.cluster import fit_segments
-from segnb.data import load_customers
+from segnb.data import Purchases, load_customers, open_log
 from segnb.errors import DataError
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
@@ -52,7 +52,8 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None,
     if not first_step.purchases:
         return None, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
     try:
-        found, full_window = _as_of(run, first_step, parameters.lookback_days, parameters)
+        log = open_log(first_step)
+        found, full_window = _as_of(run, first_step, log, parameters.lookback_days, parameters)
     except DataError as error:
         return None, [
             f"The purchase log as of {parameters.lookback_days} days earlier cannot be compared with: {error}"
@@ -80,11 +81,11 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     first_step = check_parameters(made["settings"])
     if not first_step.purchases or not parameters.replay_months:
         return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
-    snapshots, ages = [snapshot_of(run)], [0]
+    snapshots, ages, log = [snapshot_of(run)], [0], open_log(first_step)
     for months in range(1, parameters.replay_months + 1):
         days = months * MONTH
         try:
-            found, full_window = _as_of(run, first_step, days, parameters)
+            found, full_window = _as_of(run, first_step, log, days, parameters)
         except DataError:
             break
         if not full_window:
@@ -96,10 +97,12 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     return snapshots, ages, []
 
 
-def _as_of(run: Run, first_step: Parameters, days: int, parameters: Parameters) -> tuple[Snapshot, bool]:
+def _as_of(
+    run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters
+) -> tuple[Snapshot, bool]:
     """Return the run's log as of some days earlier, prepared and cut alike, and whether it fills the window."""
     made = run.read("prepare.json")
-    source = load_customers(first_step, days_earlier=days, categories=made["categories"])
+    source = load_customers(first_step, days_earlier=days, categories=made["categories"], log=log)
     prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=PREPARING))
     k = len(run.read("centres.csv"))
     model = fit_segments(prepared.features, k, n_init=parameters.n_init, seed=parameters.seed)
