@@ -1,4 +1,4 @@
-"""The command line: `segnb run` and `segnb runs`."""
+"""The command line: `segnb run`, `segnb score` and `segnb runs`."""
 
 import sys
 import time
@@ -64,15 +64,52 @@ def run(
 
 
 @app.command()
+def score(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="The run whose segments to give.", show_default=False)],
+    table: Annotated[
+        str,
+        typer.Argument(
+            help="One row per customer, or a purchase log if the run was made from one.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", metavar="OUT", help="A csv or parquet file.", show_default="RUN.scores.csv")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", metavar="NAME=VALUE", help="A parameter of step 1, if the table needs another.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Give the customers of a table the segments of a run."""
+    from segnb.paths import outputs_folder
+    from segnb.presets import read_values
+    from segnb.runs.scoring import read_new_customers, score_customers, write_scores
+    from segnb.runs.store import Run
+
+    made = Run(name)
+    path = out or outputs_folder() / f"{name}.scores.csv"
+    scores = score_customers(made, read_new_customers(made, table, read_values(parameter or [])))
+    write_scores(scores, path)
+    for line in (*scores.notes, scores.sentence()):
+        typer.echo(line)
+    typer.echo(f"scores: {path}")
+
+
+@app.command()
 def runs() -> None:
-    """List all runs with their k, verdict and decision."""
+    """List all runs with their date, customers, k, verdict, silhouette, decision and sizes."""
     from segnb.paths import outputs_folder
 
-    folders = sorted(path.parent for path in outputs_folder().glob("[!.]*/run.json"))
-    for folder in folders:
-        typer.echo(f"{folder.name:24} {_summary(folder)}")
-    if not folders:
+    names = sorted(path.parent.name for path in outputs_folder().glob("[!.]*/run.json"))
+    if not names:
         typer.echo(f"no runs yet in {outputs_folder()}; make one with: segnb run")
+        return
+    from segnb.runs.series import timeline, timeline_text
+    from segnb.runs.store import Run
+
+    typer.echo(timeline_text(timeline([Run(name) for name in names])))
 
 
 def main() -> None:

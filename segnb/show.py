@@ -16,6 +16,9 @@ from segnb.wording import is_share, label, number, percent, probability
 PROBABILITIES = ("p", "p_holm", "dip_p")
 """Columns of p-values."""
 
+NAMES = ("column", "feature", "descriptor")
+"""Columns that hold the names of columns, which are shown as words."""
+
 DPI = 96
 """Dots per inch of a figure at its size on the page; the picture has twice as many."""
 
@@ -149,4 +152,6 @@ def _cell(value: object, column: object, as_percent: bool) -> str:
             if column in PROBABILITIES
             else number(float(value))
         )
-    return "–" if value is None or value is pd.NA or value != value else str(value)
+    if value is None or value is pd.NA or value != value:
+        return "–"
+    return label(str(value)) if column in NAMES else str(value)

@@ -1,4 +1,4 @@
-"""Which figures would tell of too few people."""
+"""Which figures would tell of too few people, and pictures that show nobody alone."""
 
 import numpy as np
 
@@ -39,3 +39,37 @@ def _complements(counts: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     more = np.zeros(counts.shape, dtype=bool)
     more[np.flatnonzero(lone), open_counts[lone].argmin(axis=1)] = True
     return more
+
+
+def neighbour_means(points: np.ndarray, size: int) -> np.ndarray:
+    """Return the means of groups of `size` to 2·`size` - 1 neighbouring points, so that none is shown alone.
+
+    The points are halved at the median of the axis along which they spread more, and the halves again (a simple form
+    of microaggregation: Domingo-Ferrer and Mateo-Sanz, IEEE Trans. Knowl. Data Eng. 14, 2002).
+
+    Parameters
+    ----------
+    points : array of shape (n_points, 2)
+    size : int
+        Fewer points than that give no mean at all.
+
+    Returns
+    -------
+    array of shape (n_groups, 2)
+
+    >>> neighbour_means(np.array([[0.0, 0], [2, 0], [10, 0], [12, 0]]), 2).tolist()
+    [[1.0, 0.0], [11.0, 0.0]]
+    """
+    if len(points) < max(size, 1):
+        return np.empty((0, 2))
+    if size == 1:
+        return points
+    means, open_groups = [], [points]
+    while open_groups:
+        group = open_groups.pop()
+        if len(group) < 2 * size:
+            means.append(group.mean(axis=0))
+            continue
+        order = group[:, np.ptp(group, axis=0).argmax()].argsort(kind="stable")
+        open_groups += [group[order[len(group) // 2 :]], group[order[: len(group) // 2]]]
+    return np.array(means)

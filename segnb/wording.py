@@ -78,3 +78,12 @@ def figure(column: str, value: float) -> str:
     ('25%', '3.5')
     """
     return percent(value) if is_share(column) and 0 <= value <= 1 else number(value)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, cut with an ellipsis.
+
+    >>> shortened("frequent, mostly home", 10)
+    'frequent,…'
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -6,16 +6,20 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from hypothesis import settings
 
-from segnb.cluster import assign, fit_segments
+from segnb.cluster import assign, centres, fit_segments
 from segnb.data import load_customers
 from segnb.parameters import Parameters
-from segnb.prepare import prepare
+from segnb.prepare import original_units, prepare
+from segnb.runs.numbering import number_segments
+from segnb.runs.store import Run
 from segnb.samples import plant_shop
 
 settings.register_profile("ci", derandomize=True)
@@ -24,6 +28,8 @@ if os.environ.get("CI"):
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
+
+MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +88,28 @@ def published(tmp_path_factory):
     done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "outputs" / "shop"
+
+
+def customers(prefix, sizes, middles=MIDDLES, columns="ab"):
+    """Return customers around the middles, as many as `sizes` says around each; ids begin with the prefix."""
+    rng = np.random.default_rng(len(prefix))
+    X = np.repeat(middles, sizes, axis=0) + rng.normal(size=(sum(sizes), 2))
+    ids = pd.Index([f"{prefix}{number}" for number in range(len(X))], name="customer_id")
+    return pd.DataFrame(X, columns=list(columns), index=ids)
+
+
+def made(name, table, k=3, columns=None, **given):
+    """Carry steps 1 and 3 out as the notebooks do, and return the run with its numbering."""
+    run, prepared = Run(name), prepare(table, list(columns or table), outliers="keep", transform="none")
+    features = prepared.features
+    run.write("customers.parquet", prepared.customers)
+    settings = Parameters(run=name, customers="t.csv", purchases="", outliers="keep", transform="none").model_dump()
+    run.write("prepare.json", {"columns": prepared.columns, "settings": settings, "as_of": None, "categories": []})
+    run.write("features.parquet", features)
+    run.write("prepare.skops", prepared.pipeline)
+    model, numbering = number_segments(run, Parameters(run=name, **given), fit_segments(features, k), features)
+    run.write("segments.parquet", assign(model, features, numbering.numbers))
+    run.write("centres.csv", original_units(prepared.pipeline, centres(model, features, numbering.numbers)))
+    run.write("model.skops", model)
+    run.write("numbering.json", numbering.to_dict())
+    return run, numbering

@@ -1,5 +1,7 @@
 """Step 4: profiles and effects agree with scipy, small segments stay hidden, names are distinct."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +27,7 @@ from segnb.interpret import (
 )
 from segnb.interpret.bootstrap import BOOT_ROWS, intervals
 from segnb.interpret.naming import draft_names, word
-from segnb.withholding import withheld_cells
+from segnb.withholding import neighbour_means, withheld_cells
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +132,45 @@ def test_rules_find_planted_thresholds():
     planted = pd.Series(np.where(table["orders"] > 9, 1, np.where(table["spend"] > 50, 2, 3)))
     rules = describe_by_rules(table, planted)
     assert rules.fidelity > 0.95
-    assert "orders > 9.5" in set(rules.table["rule"])
+    assert rules.table["rule"].tolist() == ["orders ≥ 10", "orders ≤ 9 and spend > 50", "orders ≤ 9 and spend ≤ 50"]
     assert (rules.table["precision"] > 0.95).all()
     assert "Short rules describe the segments" in rules.sentence()
+
+
+def test_rules_as_written_hold_for_the_customers_they_count():
+    """Each rule is read back from its words and applied; shares stand in percent, whole numbers in whole numbers."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {
+            "orders": rng.integers(0, 20, 600).astype(float),
+            "spend": rng.lognormal(8, 1, 600),
+            "discount_share": rng.uniform(size=600),
+        }
+    )
+    high = table["spend"] > table["spend"].median() * 1.00031
+    segments = pd.Series(np.where(high, 1, np.where(table["discount_share"] > 0.28179, 2, 3)))
+    names = {"orders": "orders", "spend": "spend", "discount share": "discount_share"}
+    for row in describe_by_rules(table, segments).table.itertuples():
+        under = pd.Series(True, index=table.index)
+        for condition in row.rule.split(" and "):
+            name, sign, value = re.fullmatch(r"(.+) ([≤≥>]) ([\d.,]+)%?", condition).groups()
+            bound = float(value.replace(",", "")) / (100 if condition.endswith("%") else 1)
+            values = table[names[name]]
+            under &= values <= bound if sign == "≤" else values >= bound if sign == "≥" else values > bound
+        assert under.sum() == row.customers
+        assert (segments[under] == row.segment).mean() == pytest.approx(row.precision)
+        assert (under & (segments == row.segment)).sum() / (segments == row.segment).sum() == pytest.approx(
+            row.coverage
+        )
+
+
+@pytest.mark.parametrize("min_cell", [1, 10, 60])
+def test_no_rule_tells_of_few_customers(min_cell):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
+    segments = pd.Series(np.where(table["a"] > 1.2, 1, np.where(table["b"] > 0, 2, 3)))
+    rules = describe_by_rules(table, segments, min_cell=min_cell).table
+    assert (rules["precision"] * rules["customers"] >= min_cell).all()
 
 
 def test_no_rule_is_shown_where_none_describes_the_segments():
@@ -277,6 +315,17 @@ def test_no_withheld_cell_follows_from_the_others(rows):
         for row, cells in zip(table, mask):
             if cells.sum() == 1:
                 assert not row[~cells].any(), "only where the others are 0 is a cell alone"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 300), st.integers(1, 20), st.integers(0, 2**31))
+def test_means_of_neighbours_are_of_enough_and_of_everybody(n, size, seed):
+    points = np.random.default_rng(seed).integers(0, 9, (n, 2)).astype(float)
+    means = neighbour_means(points, size)
+    assert n // (2 * size) <= len(means) <= n // size
+    if len(means) and n % size == 0 and size * len(means) == n:
+        np.testing.assert_allclose(means.mean(axis=0), points.mean(axis=0))
+    assert ((means >= 0) & (means < 9)).all()
 
 
 def test_rare_levels_are_taken_together_and_small_cells_withheld():

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "segnb"
 STEPS = {"prepare", "choose_k", "cluster", "interpret", "iterate"}
-GROUND = {"errors", "holm", "wording", "colours", "row_log", "thresholds", "transformers", "withholding"}
+GROUND = {"errors", "files", "holm", "wording", "colours", "row_log", "thresholds", "transformers", "withholding"}
 ABOVE_STEPS = {"plots", "data", "runs", "cli", "show", "presets", "parameters", "paths", "progress", "samples"}
 
 

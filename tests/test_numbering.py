@@ -3,39 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import MIDDLES, customers, made
 
-from segnb.cluster import assign, centres, fit_segments
 from segnb.errors import DataError
-from segnb.parameters import Parameters
-from segnb.prepare import original_units, prepare
 from segnb.runs.names import names_file, persons_names
-from segnb.runs.numbering import number_segments, numbering_of
-from segnb.runs.store import Run
-
-MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
-
-
-def customers(prefix, sizes, middles=MIDDLES, columns="ab"):
-    """Return customers around the middles, as many as `sizes` says around each; ids begin with the prefix."""
-    rng = np.random.default_rng(len(prefix))
-    X = np.repeat(middles, sizes, axis=0) + rng.normal(size=(sum(sizes), 2))
-    ids = pd.Index([f"{prefix}{number}" for number in range(len(X))], name="customer_id")
-    return pd.DataFrame(X, columns=list(columns), index=ids)
-
-
-def made(name, table, **given):
-    """Carry steps 1 and 3 out as the notebooks do, and return the run with its numbering."""
-    run, prepared = Run(name), prepare(table, list(table), outliers="keep", transform="none")
-    features = prepared.features
-    run.write("customers.parquet", prepared.customers)
-    run.write("prepare.json", {"columns": prepared.columns})
-    run.write("prepare.skops", prepared.pipeline)
-    model, numbering = number_segments(run, Parameters(run=name, **given), fit_segments(features, 3), features)
-    run.write("segments.parquet", assign(model, features, numbering.numbers))
-    run.write("centres.csv", original_units(prepared.pipeline, centres(model, features, numbering.numbers)))
-    run.write("model.skops", model)
-    run.write("numbering.json", numbering.to_dict())
-    return run, numbering
+from segnb.runs.numbering import numbering_of
 
 
 def number_at(run, middle):
@@ -103,9 +75,17 @@ def test_numbers_and_names_follow_the_customers_and_are_never_given_again(projec
 def test_names_of_a_person_win_in_the_order_of_their_nearness(project):
     run, numbering = made("one", customers("x", [60, 40, 20]))
     run.write("numbering.json", numbering.to_dict() | {"names": {1: "carried", 2: "carried", 3: "carried"}})
-    assert persons_names(run, {}) == {1: "carried", 2: "carried", 3: "carried"}
+    assert persons_names(run, {})[0] == {1: "carried", 2: "carried", 3: "carried"}
     names_file("one").write_text("2: kept\n3: kept\n")
-    assert persons_names(run, {3: "given"}) == {1: "carried", 2: "kept", 3: "given"}
+    assert persons_names(run, {3: "given"})[0] == {1: "carried", 2: "kept", 3: "given"}
+
+
+def test_name_of_a_segment_that_is_gone_is_left_out_with_a_note(project):
+    run, numbering = made("one", customers("x", [60, 40, 20]))
+    run.write("numbering.json", numbering.to_dict() | {"numbers": [1, 2, 4], "used": [1, 2, 3, 4]})
+    names, notes = persons_names(run, {3: "Faithful", 4: "New", 7: "nobody's"})
+    assert names == {4: "New", 7: "nobody's"}, "a number that was never given is refused by the cards"
+    assert notes == ["Segment 3, Faithful, is no longer there, so its name is not used."]
 
 
 @pytest.mark.parametrize("text", ["[Kept]", "one: Kept", "1: [a", "1: 7"])

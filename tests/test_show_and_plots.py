@@ -45,7 +45,7 @@ def draw_all(prepared, assigned, model, table):
     yield plots.centre_heatmap(scores)
     yield plots.snake(scores)
     yield plots.boxes(customers, segment, prepared.columns[:4])
-    yield plots.descriptor_shares(profile, ["household", "region"])
+    yield plots.mosaic(profile, assigned["segment"].value_counts().sort_index(), ["household", "region"])
     yield plots.migration_matrix(moves, migration_shares(moves))
     yield plots.alluvial(moves)
     ages = {
@@ -56,7 +56,10 @@ def draw_all(prepared, assigned, model, table):
         "holds": [True, False],
     }
     yield plots.replay_curves(pd.DataFrame(ages))
-    yield plots.change_bars(pd.Series({"behaviour": 0.1, "model": 0.05, "chance": 0.01}), 0.02)
+    causes = pd.DataFrame({"chance": [0.01, 0.01], "excess": [0.1, 0.05]}, index=["behaviour", "model"])
+    yield plots.change_bars(causes, 0.02)
+    series = {"run": ["may", "june"], "k": [2, 2], "silhouette": [0.3, 0.31], "decision": ["keep", "refit"]}
+    yield plots.timeline(pd.DataFrame(series | {"segment_1": [0.6, 0.7], "segment_2": [0.4, np.nan], "segment_3": 0.3}))
     yield plots.drift_bars(drift(customers, customers, prepared.columns))
 
 
@@ -89,6 +92,45 @@ def test_gap_draws_its_standard_errors(table):
     _, _, (errors,) = ax.containers[0]
     drawn = [np.ptp(segment[:, 1]) / 2 for segment in errors.get_segments()]
     np.testing.assert_allclose(drawn, table["gap_se"])
+
+
+def test_mosaic_tiles_are_as_large_as_their_customers():
+    table = pd.DataFrame({"city": ["a"] * 60 + ["b"] * 20 + ["a"] * 5 + ["b"] * 35})
+    segments = pd.Series([1] * 80 + [2] * 40)
+    profile = profiles(table, segments, [], min_cell=1)
+    ax = plots.mosaic(profile, segments.value_counts().sort_index(), ["city"]).axes[0]
+    areas = sorted(bar.get_width() * bar.get_height() for bar in ax.patches)
+    assert areas == pytest.approx([5, 20, 35, 60])
+    expected = np.outer([80, 40], [65, 55]) / 120
+    residuals = (np.array([[60, 20], [5, 35]]) - expected) / np.sqrt(expected)
+    colours = [mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches]
+    assert colours == ["#fddbc7" if 2 <= r < 4 else "#d1e5f0" if -4 <= r < -2 else "" for r in residuals.ravel()]
+
+
+def test_mosaic_draws_what_is_withheld_in_one_grey_tile():
+    table = pd.DataFrame({"city": ["a"] * 60 + ["b"] * 20 + ["a"] * 35 + ["b"] * 5})
+    segments = pd.Series([1] * 80 + [2] * 40)
+    profile = profiles(table, segments, [], min_cell=10)
+    ax = plots.mosaic(profile, segments.value_counts().sort_index(), ["city"]).axes[0]
+    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(2)
+    assert len(ax.patches) == 2, "both shares of both segments are withheld"
+
+
+def test_bars_of_change_are_chance_and_what_exceeds_it():
+    causes = pd.DataFrame({"chance": [0.01, np.nan], "excess": [0.1, np.nan]}, index=["model", "behaviour"])
+    ax = plots.change_bars(causes, 0.02)
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.01, 0.1])
+    assert "10% by model" in ax.get_title(loc="left")
+
+
+@pytest.mark.parametrize("min_cell", [1, 10])
+def test_no_dot_is_a_single_customer(prepared, assigned, min_cell):
+    ax = plots.scatter(prepared.customers, assigned["segment"], "orders", "spend", min_cell)
+    drawn = np.vstack([dots.get_offsets() for dots in ax.collections])
+    customers = prepared.customers[["orders", "spend"]].to_numpy()
+    alone = (drawn[:, None] == customers[None]).all(axis=2).any(axis=1)
+    assert alone.all() == alone.any() == (min_cell == 1)
+    assert len(drawn) <= len(customers) / min_cell
 
 
 def test_figures_draw_into_given_axes(table):

@@ -7,7 +7,8 @@ from sklearn.cluster import KMeans
 
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
-from segnb.runs.store import Run, safe_csv, write_whole
+from segnb.files import write_whole
+from segnb.runs.store import Run, safe_csv
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Reading: tables from files, the purchase log, and the customer table built from both."""
 
-from segnb.data.customers import CustomerTable, load_customers, open_log
+from segnb.data.customers import CustomerTable, load_customers, open_log, read_customers
 from segnb.data.purchases import Purchases, open_purchases
-from segnb.data.tables import read_table
+from segnb.data.tables import column_names, read_table
 from segnb.data.transactions import aggregate_customers, clv_summary
 
 __all__ = [
@@ -10,8 +10,10 @@ __all__ = [
     "Purchases",
     "aggregate_customers",
     "clv_summary",
+    "column_names",
     "load_customers",
     "open_log",
     "open_purchases",
+    "read_customers",
     "read_table",
 ]

@@ -79,7 +79,8 @@ def load_customers(
     >>> load_customers(Parameters(purchases="")).behaviours
     ['age', 'income']
     """
-    known, rules = _read_customers(parameters) if parameters.customers else (None, [])
+    known, rules = read_customers(parameters) if parameters.customers else (None, [])
+    _check_reserved(known, parameters.customers)
     if not parameters.purchases:
         return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
     purchases = log or open_log(parameters)
@@ -113,14 +114,17 @@ def _snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
     return date.fromisoformat(parameters.as_of) if parameters.as_of else purchases.last_day + timedelta(days=1)
 
 
-def _read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
-    """Return the customer table indexed by id, sorted by it, and the rules it went through."""
+def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return the customer table indexed by id, sorted by it, and the rules it went through.
+
+    Raises
+    ------
+    DataError
+        As `load_customers`.
+    """
     source, id_column = parameters.customers, parameters.customer_id
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
     table = read_table(source, [id_column], reading)
-    taken = [name for name in RESERVED if name in table]
-    if taken:
-        raise DataError(f"{source}: column {', '.join(map(repr, taken))} is a name that segnb adds itself; rename it")
     if _has_no_id(table, parameters):
         _check_id_like(table, source)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
@@ -138,6 +142,12 @@ def _read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     _check_unique(unique[id_column], source)
     rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
     return unique.set_index(id_column).sort_index(), [rule]
+
+
+def _check_reserved(table: pd.DataFrame | None, source: str) -> None:
+    taken = [name for name in RESERVED if table is not None and name in table]
+    if taken:
+        raise DataError(f"{source}: column {', '.join(map(repr, taken))} is a name that segnb adds itself; rename it")
 
 
 def _check_id_like(table: pd.DataFrame, source: str) -> None:

@@ -2,14 +2,16 @@
 
 import csv
 import gzip
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from segnb.errors import DataError
+from segnb.files import sha256
 from segnb.paths import find_file
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
@@ -64,6 +66,26 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
     return _check_table(table, source)
 
 
+def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[str]:
+    """Return the names of the columns of a file that `read_table` would read, without reading its rows.
+
+    >>> column_names("data/shop_purchases.parquet")[:3]
+    ['order_id', 'customer_id', 'ordered_at']
+    """
+    path, reading = find_file(source), reading or {}
+    kind = _kind(path, source)
+    try:
+        if kind == ".parquet":
+            return pq.read_schema(path).names
+        if kind == ".xlsx":
+            return list(pd.read_excel(path, nrows=0))
+        with _opened(path, reading.get("encoding") or "utf-8-sig") as lines:
+            delimiter = reading.get("delimiter") or DELIMITERS[kind]
+            return next(_rows(lines, delimiter), [])
+    except Exception as error:
+        raise DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}") from None
+
+
 def check_columns(columns: pd.Index | list[str], needed: Mapping[str, str], source: str) -> None:
     """Raise a `DataError` that lists all `needed` columns (parameter name to column name) that are not there."""
     missing = [f"{column!r} ({parameter})" for parameter, column in needed.items() if column not in columns]
@@ -89,10 +111,8 @@ def _kind(path: Path, source: str) -> str:
 
 def check_sha256(path: Path, source: str, expected: str) -> None:
     """Raise a `DataError` if a file's SHA-256 is not the expected one; "" expects nothing."""
-    if expected:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != expected.lower():
-            raise DataError(f"{source}: SHA-256 is {found}, expected {expected}; this is another copy of the file")
+    if expected and (found := sha256(path)) != expected.lower():
+        raise DataError(f"{source}: SHA-256 is {found}, expected {expected}; this is another copy of the file")
 
 
 def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
@@ -115,9 +135,8 @@ def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapp
 
 def _check_fields(path: Path, source: str, delimiter: str, encoding: str) -> list[str]:
     """Return the header after checking that every row has as many fields: pandas would shift or cut silently."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding=encoding, newline="") as lines:
-        rows = (line.split() for line in lines) if delimiter == " " else csv.reader(lines, delimiter=delimiter)
+    with _opened(path, encoding) as lines:
+        rows = _rows(lines, delimiter)
         header = next(rows, [])
         _check_header(header, source, delimiter)
         for number, row in enumerate(rows, 2):
@@ -127,6 +146,14 @@ def _check_fields(path: Path, source: str, delimiter: str, encoding: str) -> lis
                     "repair the row, or name the delimiter with reading: {delimiter: …}"
                 )
     return header
+
+
+def _opened(path: Path, encoding: str) -> TextIO:
+    return (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding=encoding, newline="")
+
+
+def _rows(lines: TextIO, delimiter: str) -> Iterator[list[str]]:
+    return (line.split() for line in lines) if delimiter == " " else csv.reader(lines, delimiter=delimiter)
 
 
 def _check_header(header: list[str], source: str, delimiter: str) -> None:

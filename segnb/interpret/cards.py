@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from segnb.colours import segment_colours
 from segnb.errors import DataError
 from segnb.interpret.naming import DEFAULT_ACTION, draft_names, strongest, suggest_action, word
 from segnb.wording import figure, label, listed, percent
@@ -64,8 +65,10 @@ class Card:
 
     def _repr_html_(self) -> str:
         marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
+        colour = segment_colours([self.segment])[self.segment]
         return (
-            f'<div class="card"><h3>{escape(self._heading())}</h3><p>{escape(self._size())}</p><ul>{marks}</ul>'
+            f'<div class="card" style="border-left: 6px solid {colour}; padding-left: 0.8rem">'
+            f"<h3>{escape(self._heading())}</h3><p>{escape(self._size())}</p><ul>{marks}</ul>"
             f"<p><b>Try:</b> {escape(self.action)}</p><p><b>Wrong if:</b> {escape(self.disproof)}</p></div>"
         )
 

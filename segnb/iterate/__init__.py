@@ -3,7 +3,7 @@
 from segnb.iterate.changes import Changes, decompose
 from segnb.iterate.decision import Decision, decide
 from segnb.iterate.drift import drift, population_stability
-from segnb.iterate.matching import match_segments
+from segnb.iterate.matching import match_segments, withhold_matches
 from segnb.iterate.migration import migration, migration_shares, mobility, value_moved, withhold_small
 from segnb.iterate.replay import refit_interval, replay, replay_sentence
 from segnb.iterate.snapshot import Snapshot
@@ -24,5 +24,6 @@ __all__ = [
     "replay",
     "replay_sentence",
     "value_moved",
+    "withhold_matches",
     "withhold_small",
 ]

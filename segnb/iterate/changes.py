@@ -27,7 +27,7 @@ class Changes:
         The old model's segments of the old and of the new customers, in today's numbers; an old segment that
         has no counterpart today is numbered after them.
     behaviour : float
-        Customers in both snapshots whom the old model puts elsewhere now: they changed.
+        Customers in both snapshots whom the old model puts elsewhere now: they changed; NaN if nobody is in both.
     model : float
         New customers whom the new model, its segments matched, puts elsewhere than the old one: the model changed.
     noise : float
@@ -37,7 +37,7 @@ class Changes:
     fit_ratio : float
         Mean distance to the nearest old centre, new customers over old; above 1 the old model fits worse.
     unlike : float
-        New customers further from the old centres than 99 % of the old ones were.
+        New customers further from the old centres than 99 % of the old ones were, outlying values not pulled in.
     matches : DataFrame
         Old segments matched to new ones on the new customers, as returned by `match_segments`.
     """
@@ -51,6 +51,26 @@ class Changes:
     fit_ratio: float
     unlike: float
     matches: pd.DataFrame
+
+    @property
+    def behaviour_excess(self) -> float:
+        """How far `behaviour` exceeds the mean noise; 0 if it does not."""
+        return _excess(self.behaviour, self.noise)
+
+    @property
+    def model_excess(self) -> float:
+        """How far `model` exceeds the mean noise; 0 if it does not."""
+        return _excess(self.model, self.noise)
+
+    def causes(self) -> pd.DataFrame:
+        """Return `share`, `chance` and `excess` (share beyond chance) of the two causes, behaviour and model."""
+        rows = {"behaviour": (self.behaviour, self.behaviour_excess), "model": (self.model, self.model_excess)}
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["share", "excess"])
+        return table.assign(chance=table["share"] - table["excess"])[["share", "chance", "excess"]]
+
+
+def _excess(share: float, noise: float) -> float:
+    return share if np.isnan(share) else max(share - noise, 0.0)
 
 
 def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = N_REFITS, seed: int = 0) -> Changes:
@@ -81,7 +101,7 @@ def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = N_REFITS
         noise=float(np.mean(noise)),
         noise_high=float(np.quantile(noise, 0.95)),
         fit_ratio=float(new_distances.mean() / old_distances.mean()) if old_distances.mean() > 0 else float("nan"),
-        unlike=float((new_distances > np.quantile(old_distances, 0.99)).mean()),
+        unlike=float(previous.unlike(current.customers).mean()),
         matches=matches,
     )
 

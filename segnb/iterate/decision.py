@@ -1,7 +1,8 @@
 """What to do next, with the reasons: keep, rescore, refit or redesign."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from segnb.iterate.changes import Changes
@@ -37,12 +38,15 @@ class Decision:
         Sentences with the figures that decided.
     compared_with : str
         The earlier segmentation, or "" if there was none.
+    figures : dict of str to float
+        What decided, for a program to read: shares of customers, and the number of features that drifted.
     """
 
     decision: str
     meaning: str
     reasons: list[str]
     compared_with: str
+    figures: dict[str, float | None] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Return the decision and its meaning in one sentence."""
@@ -58,9 +62,9 @@ def decide(
 ) -> Decision:
     """Return what to do next.
 
-    redesign if a segment did not survive; refit if the model's change exceeds the noise floor by 5 % of the
-    customers, or more than 5 % of the customers are unlike anyone before; rescore if the customers who
-    moved exceed the noise floor by 2 %; keep otherwise.
+    redesign if a segment did not survive; refit if the model's change exceeds the 95 % quantile of the noise by 5 % of
+    the customers, or more than 5 % of the customers are unlike anyone before; rescore if the customers who moved exceed
+    the mean noise by 2 %; keep otherwise.
 
     Parameters
     ----------
@@ -79,7 +83,7 @@ def decide(
     if changes is None:
         return Decision("keep", "This run is the one that later runs are compared with.", [why_not], "")
     decision = _rank(changes)
-    return Decision(decision, MEANINGS[decision], _reasons(changes, drifts), compared_with)
+    return Decision(decision, MEANINGS[decision], _reasons(changes, drifts), compared_with, _figures(changes, drifts))
 
 
 def calls_for_refit(changes: Changes) -> bool:
@@ -92,7 +96,7 @@ def _rank(changes: Changes) -> str:
         return "redesign"
     if calls_for_refit(changes):
         return "refit"
-    return "rescore" if changes.behaviour >= MOVED + changes.noise else "keep"
+    return "rescore" if changes.behaviour_excess >= MOVED else "keep"
 
 
 def _fates_words(fates: pd.Series) -> str:
@@ -104,18 +108,36 @@ def _fates_words(fates: pd.Series) -> str:
 def _reasons(changes: Changes, drifts: pd.DataFrame | None) -> list[str]:
     reasons = [
         _fates_words(changes.matches["fate"].value_counts()),
-        f"{percent(changes.behaviour)} of the customers there both times changed segment by what they did.",
-        f"Fitting the model again moves {percent(changes.model)} of the customers; chance alone moves "
-        f"{percent(changes.noise)} on average and up to {percent(changes.noise_high)}.",
+        _behaviour_words(changes),
+        f"Fitting the model again moves {percent(changes.model)} of the customers, {percent(changes.model_excess)} "
+        f"beyond chance: refits on resamples move {percent(changes.noise)} on average and up to "
+        f"{percent(changes.noise_high)}.",
         f"{percent(changes.unlike)} of the customers are unlike anyone segmented before (1% is to be expected), and "
         f"the mean distance to a centre is {number(changes.fit_ratio)} times the earlier one.",
     ]
-    if drifts is not None:
-        drifted = drifts[drifts["drifted"]]
-        names = [
-            f"{label(row.column)} ({number(row.before)} to {number(row.after)})" for row in drifted.head(3).itertuples()
-        ]
-        reasons.append(
-            f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
-        )
-    return reasons
+    return reasons if drifts is None else [*reasons, _drift_words(drifts)]
+
+
+def _behaviour_words(changes: Changes) -> str:
+    if np.isnan(changes.behaviour):
+        return "No customer was there both times, so nobody can be seen to move."
+    return (
+        f"{percent(changes.behaviour)} of the customers there both times changed segment by what they did, "
+        f"{percent(changes.behaviour_excess)} beyond chance."
+    )
+
+
+def _drift_words(drifts: pd.DataFrame) -> str:
+    drifted = drifts[drifts["drifted"]]
+    names = [
+        f"{label(row.column)} ({number(row.before)} to {number(row.after)})" for row in drifted.head(3).itertuples()
+    ]
+    most = f", most of all {listed(names)}." if names else "."
+    return f"{len(drifted)} of {len(drifts)} features drifted{most}"
+
+
+def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float | None]:
+    names = ["behaviour", "behaviour_excess", "model", "model_excess", "noise", "noise_high", "unlike", "fit_ratio"]
+    found = {name: float(getattr(changes, name)) for name in names}
+    known = {name: None if np.isnan(value) else value for name, value in found.items()}
+    return known if drifts is None else known | {"features_drifted": int(drifts["drifted"].sum())}

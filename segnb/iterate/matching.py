@@ -58,6 +58,12 @@ def match_segments(previous: pd.Series, current: pd.Series, known: Iterable[int]
     return pd.DataFrame(rows).astype({"previous": "Int64", "current": "Int64"})
 
 
+def withhold_matches(matches: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Return the matches without the figures of pairs that share fewer than `min_cell` customers."""
+    figures = matches[["shared", "jaccard", "overlap"]].astype(float)
+    return matches.assign(**figures.mask(matches["shared"].between(1, min_cell - 1), axis=0))
+
+
 def _old_row(segment: int, partner: int | None, table: pd.DataFrame, jaccard: pd.DataFrame) -> dict[str, object]:
     shares = table.loc[segment] / table.loc[segment].sum()
     shared = int(table.loc[segment, partner]) if partner is not None else 0

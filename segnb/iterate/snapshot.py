@@ -1,6 +1,7 @@
 """A segmentation at one point in time: the customers, and the model that was fitted to them."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,12 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
 from segnb.errors import RunError
+
+FARTHEST = 0.99
+"""A customer further from the centres than this share of a snapshot's own is unlike anyone in it."""
+
+FARTHEST_ROWS = 100_000
+"""How far that is, this many of its customers tell at most."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,37 @@ class Snapshot:
         RunError
             If a clustering column is missing; all that are missing are listed.
         """
+        return self._scaled(customers, self.pipeline)
+
+    def assign(self, customers: pd.DataFrame) -> pd.Series:
+        """Return the segment that this snapshot's model gives to each customer."""
+        labels = self.model.predict(self.features(customers))
+        return pd.Series(np.asarray(self.numbers)[labels], index=customers.index, name="segment")
+
+    def distances(self, customers: pd.DataFrame) -> pd.Series:
+        """Return each customer's distance to the nearest centre, in this snapshot's scaled space."""
+        return self._to_nearest(self.features(customers))
+
+    def unlike(self, customers: pd.DataFrame) -> pd.Series:
+        """Return which customers are unlike anyone here: further from the centres than 99 % of this snapshot's own.
+
+        Outlying values count as they are and are not pulled in to this snapshot's bounds, else nobody would be far.
+        """
+        return (self.reach(customers) > self.farthest).rename("unlike")
+
+    @cached_property
+    def farthest(self) -> float:
+        """The distance from the nearest centre that 99 % of this snapshot's customers do not exceed."""
+        some = self.customers
+        some = some if len(some) <= FARTHEST_ROWS else some.sample(FARTHEST_ROWS, random_state=0)
+        return float(self.reach(some).quantile(FARTHEST))
+
+    def reach(self, customers: pd.DataFrame) -> pd.Series:
+        """Return distances to the nearest centre without pulling outlying values in."""
+        plain = Pipeline([step for step in self.pipeline.steps if step[0] != "clip"])
+        return self._to_nearest(self._scaled(customers, plain))
+
+    def _scaled(self, customers: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
         missing = [name for name in self.columns if name not in customers]
         if missing:
             raise RunError(
@@ -60,13 +98,7 @@ class Snapshot:
             raise RunError(
                 f"{self.label} was made from {', '.join(wrong)} as numbers, which the other customers have not"
             )
-        return self.pipeline.transform(customers[self.columns].astype("float64")).set_axis(customers.index)
+        return pipeline.transform(customers[self.columns].astype("float64")).set_axis(customers.index)
 
-    def assign(self, customers: pd.DataFrame) -> pd.Series:
-        """Return the segment that this snapshot's model gives to each customer."""
-        labels = self.model.predict(self.features(customers))
-        return pd.Series(np.asarray(self.numbers)[labels], index=customers.index, name="segment")
-
-    def distances(self, customers: pd.DataFrame) -> pd.Series:
-        """Return each customer's distance to the nearest centre, in this snapshot's scaled space."""
-        return pd.Series(self.model.transform(self.features(customers)).min(axis=1), index=customers.index)
+    def _to_nearest(self, features: pd.DataFrame) -> pd.Series:
+        return pd.Series(self.model.transform(features).min(axis=1), index=features.index)

@@ -10,8 +10,8 @@ from segnb.plots.choose_k import (
     silhouette,
 )
 from segnb.plots.cluster import intercluster_distance, pca_view, scatter
-from segnb.plots.interpret import boxes, centre_heatmap, descriptor_shares, sizes, snake
-from segnb.plots.iterate import alluvial, change_bars, drift_bars, migration_matrix, replay_curves
+from segnb.plots.interpret import boxes, centre_heatmap, mosaic, sizes, snake
+from segnb.plots.iterate import alluvial, change_bars, drift_bars, migration_matrix, replay_curves, timeline
 from segnb.plots.prepare import distributions, rank2d
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "change_bars",
     "clustergram",
     "coming_back",
-    "descriptor_shares",
     "distributions",
     "drift_bars",
     "elbow",
@@ -29,6 +28,7 @@ __all__ = [
     "gap",
     "intercluster_distance",
     "migration_matrix",
+    "mosaic",
     "pca_view",
     "rank2d",
     "replay_curves",
@@ -37,4 +37,5 @@ __all__ = [
     "silhouette",
     "sizes",
     "snake",
+    "timeline",
 ]

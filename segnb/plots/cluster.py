@@ -4,7 +4,6 @@ from copy import copy
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from sklearn.cluster import KMeans
 from sklearn.manifold import MDS
@@ -12,14 +11,17 @@ from sklearn.manifold import MDS
 from segnb.colours import segment_colours
 from segnb.plots.style import INK, new_axes, styled
 from segnb.plots.yellow import InterclusterDistance
+from segnb.withholding import neighbour_means
 from segnb.wording import label
 
-MOST_POINTS = 5000
-"""A scatter plot draws a sample of this many customers at most."""
+MOST_DOTS = 5000
+"""A scatter plot draws about this many dots at most."""
 
 
 @styled
-def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Axes | None = None) -> Axes:
+def scatter(
+    customers: pd.DataFrame, segments: pd.Series, x: str, y: str, min_cell: int = 10, ax: Axes | None = None
+) -> Axes:
     """Return the customers in the plane of two columns, in original units, coloured by segment.
 
     Parameters
@@ -29,12 +31,14 @@ def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Ax
         Segment of each customer, same index.
     x, y : str
         Columns across and up.
+    min_cell : int, default 10
+        A dot is the mean of at least this many neighbours in a segment, see `segnb.withholding.neighbour_means`; with 1
+        a dot is a customer.
     """
     ax = new_axes(ax, 7.5, 5)
-    points = customers[list(dict.fromkeys((x, y)))].astype(float).assign(segment=segments.to_numpy())
-    _points(points, x, y, ax)
+    dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, min_cell, ax)
     ax.set(xlabel=label(x), ylabel=label(y))
-    ax.set_title(f"{label(y)[:1].upper()}{label(y)[1:]} against {label(x)}, by segment")
+    ax.set_title(f"{label(y)[:1].upper()}{label(y)[1:]} against {label(x)}, by segment; {dot}")
     return ax
 
 
@@ -44,6 +48,7 @@ def pca_view(
     directions: pd.DataFrame,
     shares: tuple[float, float],
     segments: pd.Series,
+    min_cell: int = 10,
     ax: Axes | None = None,
 ) -> Axes:
     """Return the customers on their two main directions, with an arrow for each leading feature.
@@ -54,10 +59,11 @@ def pca_view(
         As in `segnb.cluster.Projection`.
     segments : Series
         Segment of each customer, same index as `points`.
+    min_cell : int, default 10
+        As for `scatter`.
     """
     ax = new_axes(ax, 7.5, 5.5)
-    first, second = points.columns
-    _points(points.assign(segment=segments.to_numpy()), first, second, ax)
+    dot = _dots(points.to_numpy(dtype=float), segments, min_cell, ax)
     reach = 0.85 * points.abs().max().min() / max(np.hypot(*directions.to_numpy().T).max(), 1e-9)
     longest = np.hypot(*directions.to_numpy().T).argsort()[::-1][:6]
     for name, (across, up) in directions.iloc[longest].iterrows():
@@ -71,7 +77,7 @@ def pca_view(
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )
     ax.set(xlabel=f"first direction ({shares[0]:.0%} of the variance)", ylabel=f"second direction ({shares[1]:.0%})")
-    ax.set_title(f"The segments on the two main directions, {sum(shares):.0%} of the variance")
+    ax.set_title(f"The segments on the two main directions, {sum(shares):.0%} of the variance; {dot}")
     return ax
 
 
@@ -101,10 +107,12 @@ def _nameless(model: KMeans) -> KMeans:
     return bare
 
 
-def _points(points: pd.DataFrame, x: str, y: str, ax: Axes) -> None:
-    shown = points if len(points) <= MOST_POINTS else points.sample(MOST_POINTS, random_state=0)
-    colours = segment_colours(points["segment"])
-    sns.scatterplot(
-        shown, x=x, y=y, hue="segment", palette=colours, hue_order=list(colours), s=16, alpha=0.65, linewidth=0, ax=ax
-    )
+def _dots(points: np.ndarray, segments: pd.Series, min_cell: int, ax: Axes) -> str:
+    """Draw the segments' customers, missing values left out, and return what a dot is."""
+    size = max(min_cell, len(points) // MOST_DOTS)
+    known = ~np.isnan(points).any(axis=1)
+    for segment, colour in segment_colours(segments).items():
+        own = neighbour_means(points[known & (segments == segment).to_numpy()], size)
+        ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=0.65, linewidth=0, label=str(segment))
     ax.legend(title="segment", frameon=True, fontsize=9)
+    return "a dot is a customer" if size == 1 else f"a dot: {size} neighbours or more"

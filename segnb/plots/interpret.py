@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from segnb.colours import segment_colours
 from segnb.plots.style import INK, MUTED, new_axes, styled
-from segnb.wording import label
+from segnb.wording import label, shortened
 
 
 @styled
@@ -39,7 +39,7 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
         ax.barh(
             [p + 0.2 for p in places], table["value_share"], 0.38, color=[colours[s] for s in table.index], alpha=0.45
         )
-    ax.set_yticks(list(places), [_short(f"{segment}  {names.get(segment, '')}", 34) for segment in table.index])
+    ax.set_yticks(list(places), [shortened(f"{segment}  {names.get(segment, '')}", 34) for segment in table.index])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
@@ -95,76 +95,98 @@ def snake(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 @styled
 def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) -> Figure:
-    """Return box plots of the columns by segment, in original units, whiskers from the 5 % to the 95 % quantile.
+    """Return box plots of the columns, in original units: all customers in grey, then each segment.
 
-    No single customer is drawn.
+    Whiskers reach from the 5 % to the 95 % quantile. No single customer is drawn.
     """
-    across = min(3, len(columns))
-    down = math.ceil(len(columns) / across)
-    figure, axes = plt.subplots(down, across, figsize=(3.6 * across, 2.9 * down), squeeze=False)
-    for ax, name in zip(axes.ravel(), columns):
+    figure, panels = _panels(len(columns), 3, 3.4, 2.8)
+    for ax, name in zip(panels, columns):
         _boxes(customers[name].astype(float), segments, ax)
         ax.set(xlabel="segment", ylabel=label(name))
-    for ax in axes.ravel()[len(columns) :]:
-        ax.set_visible(False)
-    figure.suptitle("The leading features by segment; dashed: median of all customers", x=0.01, ha="left")
+    figure.suptitle("The leading features by segment, beside all customers (grey)", x=0.01, ha="left")
     return figure
 
 
 @styled
-def descriptor_shares(profiles: pd.DataFrame, columns: Sequence[str]) -> Figure:
-    """Return stacked bars of each category's share by segment, one panel per column.
+def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> Figure:
+    """Return mosaic plots of categories by segment: as wide as the segment, as high as the level's share of it.
+
+    Colours are Pearson residuals, the distance from what the level's share of all customers would give: pale beyond 2,
+    strong beyond 4, white where chance could do it (Friendly, J. Am. Stat. Assoc. 89, 1994).
 
     Parameters
     ----------
     profiles : DataFrame
-        As returned by `segnb.interpret.profiles`.
+        As returned by `segnb.interpret.profiles`; shares that are withheld are drawn together, in grey.
+    sizes : Series
+        Number of customers of each segment to draw.
     columns : sequence of str
         Columns with categories.
     """
-    across = min(3, len(columns))
-    down = math.ceil(len(columns) / across)
-    figure, axes = plt.subplots(down, across, figsize=(3.8 * across, 3 * down), squeeze=False)
-    for ax, name in zip(axes.ravel(), columns):
-        _stacked(profiles[profiles["column"] == name], name, ax)
-    for ax in axes.ravel()[len(columns) :]:
-        ax.set_visible(False)
-    figure.suptitle("Who is in the segments: columns that did not make them", x=0.01, ha="left")
+    figure, panels = _panels(len(columns), 2, 5, 3.2)
+    for ax, name in zip(panels, columns):
+        _mosaic(profiles[profiles["column"] == name], sizes, ax)
+        ax.set_title(label(name), fontsize=10)
+    title = "Who is in the segments: red, more than among all customers; blue, fewer; white, no more than chance"
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def _panels(number: int, most: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure of as many panels, at most `most` side by side, each of this size in inches."""
+    across = min(most, number)
+    down = math.ceil(number / across)
+    figure, axes = plt.subplots(down, across, figsize=(width * max(across, 2), height * down), squeeze=False)
+    for ax in axes.ravel()[number:]:
+        ax.set_visible(False)
+    return figure, list(axes.ravel()[:number])
 
 
 def _boxes(values: pd.Series, segments: pd.Series, ax: Axes) -> None:
     colours = segment_colours(segments)
-    groups = [values[(segments == segment).to_numpy()].dropna() for segment in colours]
+    groups = [values.dropna(), *(values[(segments == segment).to_numpy()].dropna() for segment in colours)]
     drawn = ax.boxplot(
         groups,
-        tick_labels=list(colours),
+        tick_labels=["all", *colours],
         whis=(5, 95),
         showfliers=False,
         patch_artist=True,
         widths=0.7,
         medianprops={"color": INK},
     )
-    for box, colour in zip(drawn["boxes"], colours.values()):
+    for box, colour in zip(drawn["boxes"], [MUTED, *colours.values()]):
         box.set(facecolor=colour, linewidth=0.8)
     ax.axhline(values.median(), color=MUTED, linestyle="--", linewidth=1)
     ax.grid(axis="x", visible=False)
 
 
-def _stacked(rows: pd.DataFrame, name: str, ax: Axes) -> None:
-    shares = rows.pivot(index="segment", columns="level", values="share").fillna(0)
-    frequent = shares.mean().sort_values(ascending=False).index[:6]
-    shown = shares[sorted(frequent)].assign(
-        **({"others": 1 - shares[frequent].sum(axis=1)} if shares.shape[1] > 6 else {})
-    )
-    shown = shown.rename(columns=lambda level: _short(str(level), 16))
-    shown.plot.bar(stacked=True, width=0.8, color=sns.color_palette("crest", shown.shape[1]), ax=ax, rot=0)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="", ylim=(0, 1))
-    ax.set_title(label(name), fontsize=10)
-    ax.grid(axis="x", visible=False)
-    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False)
+def _mosaic(rows: pd.DataFrame, sizes: pd.Series, ax: Axes) -> None:
+    rows = rows[rows["segment"].isin(sizes.index)]
+    shares = rows.pivot(index="level", columns="segment", values="share")
+    overall = rows.drop_duplicates("level").set_index("level")["overall"]
+    left, gap = 0.0, sizes.sum() / 80
+    for segment, size in sizes.items():
+        floor = 0.0
+        for level in overall.index:
+            share = shares.at[level, segment]
+            if share > 0:
+                residual = (share - overall[level]) * math.sqrt(size / overall[level])
+                ax.bar(left, share, size, bottom=floor, color=_shade(residual), edgecolor=MUTED, align="edge")
+                if left == 0 and share >= 0.05:
+                    ax.text(-gap, floor + share / 2, shortened(str(level), 14), ha="right", va="center", fontsize=8)
+                floor += share
+        if floor < 0.9995:
+            ax.bar(left, 1 - floor, size, bottom=floor, color=MUTED, edgecolor=MUTED, alpha=0.4, align="edge")
+        ax.text(left + size / 2, -0.02, str(segment), ha="center", va="top", fontsize=9)
+        left += size + gap
+    ax.set(xlim=(0, left - gap), ylim=(0, 1), xticks=[], yticks=[])
+    ax.set_xlabel("segment", labelpad=14)
+    ax.spines[["left", "bottom"]].set_visible(False)
 
 
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _shade(residual: float) -> str:
+    """Return the colour of a Pearson residual."""
+    for bound, colour in zip((-4, -2, 2, 4), ("#4393c3", "#d1e5f0", "#ffffff", "#fddbc7")):
+        if residual < bound:
+            return colour
+    return "#d6604d"

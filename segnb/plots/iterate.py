@@ -1,14 +1,21 @@
 """Figures of step 5: who moved, what drifted, and how it compares with chance."""
 
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from segnb.colours import segment_colours
 from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
-from segnb.wording import ENTRANTS, LEAVERS, label
+from segnb.wording import ENTRANTS, LEAVERS, label, listed, percent, shortened
+
+CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
+"""What the causes of a change mean."""
 
 
 @styled
@@ -39,19 +46,22 @@ def migration_matrix(counts: pd.DataFrame, shares: pd.DataFrame, ax: Axes | None
 
 
 @styled
-def alluvial(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: Axes | None = None) -> Axes:
     """Return the migration table as streams from the segments before, on the left, to those of now, on the right.
 
     Parameters
     ----------
     counts : DataFrame
         Segments before and entrants by segments after and leavers; missing counts are left out.
+    names : mapping of int to str, optional
+        The segments' names, written on the right.
     """
-    ax = new_axes(ax, 8.5, 5.2)
+    ax = new_axes(ax, 10 if names else 8.5, 5.2)
     known = counts.fillna(0)
     colours = segment_colours([name for name in {*counts.index, *counts.columns} if not isinstance(name, str)])
     gap = known.to_numpy().sum() / 40
-    left, right = (_blocks(ax, known.sum(axis=axis), x, colours, gap) for x, axis in ((0, 1), (1, 0)))
+    left = _blocks(ax, known.sum(axis=1), 0, colours, gap, {})
+    right = _blocks(ax, known.sum(axis=0), 1, colours, gap, names or {})
     across = np.linspace(0, 1, 60)
     ease = across**2 * (3 - 2 * across)
     for before, row in known[::-1].iterrows():
@@ -60,7 +70,7 @@ def alluvial(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
             ax.fill_between(across, low, low + size, color=colours.get(before, MUTED), alpha=0.5, linewidth=0)
             left[before] += size
             right[after] += size
-    ax.set(xlim=(-0.25, 1.25), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
+    ax.set(xlim=(-0.25, 1.6 if names else 1.25), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
     stayed = sum(known.at[name, name] for name in known.index if name in known.columns)
@@ -69,7 +79,7 @@ def alluvial(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float) -> dict:
+def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float, names: Mapping[int, str]) -> dict:
     """Draw one side's segments from the top down, and return where each begins."""
     starts, top = {}, 0.0
     for name, size in sizes.items():
@@ -78,7 +88,8 @@ def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float) -> 
         if size:
             ax.bar(x, size, 0.04, bottom=top, color=colours.get(name, MUTED))
             side = {"ha": "right", "x": x - 0.04} if x == 0 else {"ha": "left", "x": x + 0.04}
-            ax.text(y=top + size / 2, s=f"{name}: {size:,.0f}", va="center", fontsize=9, **side)
+            words = f"{name}: {size:,.0f}" + (f"  {shortened(names[name], 30)}" if name in names else "")
+            ax.text(y=top + size / 2, s=words, va="center", fontsize=9, **side)
             top -= gap
     return starts
 
@@ -108,26 +119,65 @@ def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 @styled
-def change_bars(shares: pd.Series, threshold: float, ax: Axes | None = None) -> Axes:
-    """Return the shares of customers who changed segment, by cause.
+def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None) -> Axes:
+    """Return the shares of customers who changed segment, by cause: grey what chance does, in colour what exceeds it.
 
     Parameters
     ----------
-    shares : Series
-        Share of customers by cause.
-    threshold : float
+    causes : DataFrame
+        `chance` and `excess` by cause, as returned by `segnb.iterate.Changes.causes`.
+    noise_high : float
         What chance alone reaches in 95 of 100 cases, a dashed line.
     """
-    ax = new_axes(ax, 7.5, 0.9 + 0.5 * len(shares))
-    ax.barh(range(len(shares)), shares, color=[ACCENT, ACCENT, MUTED][: len(shares)])
-    ax.axvline(threshold, color=WARNING, linestyle="--", label="chance, 95 %")
-    ax.set_yticks(range(len(shares)), list(shares.index))
+    known = causes.dropna()
+    ax = new_axes(ax, 7.5, 1.1 + 0.55 * len(known))
+    places = range(len(known))
+    ax.barh(places, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
+    ax.barh(places, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
+    ax.axvline(noise_high, color=WARNING, linestyle="--", label="chance, 95 %")
+    ax.set_yticks(places, [CAUSES.get(name, name) for name in known.index])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     ax.legend()
-    ax.set_title("Customers who changed segment, by cause")
+    beyond = [f"{percent(excess)} by {name}" for name, excess in known["excess"].items()]
+    ax.set_title(f"Moved beyond chance: {listed(beyond)}")
     return ax
+
+
+@styled
+def timeline(series: pd.DataFrame) -> Figure:
+    """Return the runs of a series side by side: above the segments' shares, below the silhouette.
+
+    Parameters
+    ----------
+    series : DataFrame
+        One row per run, the earliest first: `run`, `k`, `silhouette`, `decision`, and a column `segment_N` with the
+        share of each segment.
+    """
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(max(6.5, 2.5 + 1.1 * len(series)), 5.6), height_ratios=[3, 1], sharex=True
+    )
+    shares = series.filter(regex=r"^segment_\d+$").rename(columns=lambda name: int(name.removeprefix("segment_")))
+    colours, places, floor = segment_colours(shares.columns), range(len(series)), np.zeros(len(series))
+    for segment, share in shares.fillna(0).items():
+        above.bar(places, share, 0.62, bottom=floor, color=colours[segment], label=str(segment))
+        for place, low, size in zip(places, floor, share):
+            if size >= 0.04:
+                above.text(place, low + size / 2, str(segment), ha="center", va="center", color="white", fontsize=9)
+        floor = floor + share.to_numpy()
+    for place, run in zip(places, series.itertuples()):
+        above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=8)
+    above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    above.set(ylim=(0, 1.16), ylabel="share of the customers", yticks=[0, 0.25, 0.5, 0.75, 1])
+    above.grid(axis="x", visible=False)
+    below.plot(places, series["silhouette"], color=ACCENT, marker="o")
+    below.set_ylabel("silhouette")
+    below.set_xticks(places, series["run"], rotation=0 if len(series) < 7 else 40)
+    middle = series["silhouette"].mean()
+    below.set_ylim(*(middle + side * max(0.06, 1.3 * (series["silhouette"] - middle).abs().max()) for side in (-1, 1)))
+    figure.suptitle(f"{len(series)} runs of one series: segments, number k and decision", x=0.01, ha="left")
+    return figure
 
 
 @styled

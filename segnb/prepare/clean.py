@@ -113,7 +113,7 @@ def _choose_features(table: pd.DataFrame, wanted: list[str]) -> tuple[list[str],
     if not wanted:
         raise DataError("no numeric column to cluster on; name some in features")
     _check_present(table, wanted, "features")
-    _check_numeric(table[wanted])
+    check_numeric(table[wanted])
     constant = [name for name in wanted if table[name].nunique() < 2]
     usable = [name for name in wanted if name not in constant]
     if not usable:
@@ -135,18 +135,19 @@ def _check_present(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -
         raise DataError(f"{parameter}: no column {', '.join(map(repr, missing))}; the columns are {known}")
 
 
-def _check_numeric(table: pd.DataFrame) -> None:
+def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
+    """Raise a `DataError` that names the first column that is no number or holds infinite or absurd values."""
     for name, column in table.items():
         if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
             raise DataError(
-                f"features: column {name!r} is {column.dtype}, not a number; k-means needs numbers, "
+                f"{parameter}: column {name!r} is {column.dtype}, not a number; k-means needs numbers, "
                 "so list it in descriptors instead"
             )
         values = numbers(column.to_frame())[name]
         absurd = int((values.abs() > LARGEST).sum())
         if absurd:
             raise DataError(
-                f"features: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
+                f"{parameter}: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
             )
 
 

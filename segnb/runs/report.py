@@ -9,9 +9,10 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from segnb.colours import segment_colours
+from segnb.files import write_whole
 from segnb.parameters import changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path
-from segnb.runs.store import Run, write_whole
+from segnb.runs.store import Run
 from segnb.wording import percent
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,7 +23,13 @@ STEP_NAMES = {
     "interpret": "4 · Interpret",
     "iterate": "5 · Iterate",
 }
-PICTURES = {"sizes": "interpret", "heatmap": "interpret", "view": "cluster", "changes": "iterate"}
+PICTURES = {
+    "sizes": "interpret",
+    "heatmap": "interpret",
+    "view": "cluster",
+    "changes": "iterate",
+    "timeline": "iterate",
+}
 """The figures of the summary, by the tag `summary-…` of their cell, and the step whose notebook has them."""
 
 

@@ -12,12 +12,15 @@ from typing import Any
 from nbformat import NotebookNode
 
 from segnb.errors import DataError, RunError
+from segnb.files import sha256
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import STEPS, find_file, notebook_path, outputs_folder, project_folder
+from segnb.paths import STEPS, find_file, notebook_path, project_folder
+from segnb.runs.earlier import check_earlier
 from segnb.runs.job import Job, Progress
 from segnb.runs.kernels import kernels_ahead
+from segnb.runs.manifest import MANIFEST, check_file, read_manifest
 from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook
-from segnb.runs.stage import MANIFEST, Stage, read_manifest, sha256
+from segnb.runs.stage import Stage
 from segnb.runs.written import WRITTEN_BY
 
 VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")
@@ -81,6 +84,7 @@ def _plan(values: Mapping[str, Any], first: str | None, last: str | None) -> tup
         parameters = check_parameters(_revived(recorded["parameters"]) | dict(values))
         _check_upstream(parameters, check_parameters(_revived(recorded["parameters"])), steps, first)
         _check_done(recorded, STEPS[:start], copy_from)
+        _check_kept(copy_from, STEPS[:start])
     _check_sources(parameters)
     kept = {step: state for step, state in recorded.get("steps", {}).items() if step in STEPS[:start]}
     manifest = {
@@ -124,14 +128,22 @@ def _check_done(recorded: Mapping[str, Any], needed: tuple[str, ...], folder: Pa
         raise RunError(f"{_shown(folder)}: step {open_steps[0]} is not done there; begin with --from {open_steps[0]}")
 
 
+def _check_kept(folder: Path, steps: tuple[str, ...]) -> None:
+    """Check that what the steps that are not run again made is still what they made."""
+    for name in (name for step in steps for name in WRITTEN_BY[step] if (folder / name).is_file()):
+        try:
+            check_file(folder / name)
+        except RunError as error:
+            raise RunError(f"{_shown(folder / name)}: {error}; begin with an earlier step") from None
+
+
 def _check_sources(parameters: Parameters) -> None:
     """Check before anything runs that the files and the runs that the parameters name are there."""
     for source in _sources(parameters):
         find_file(source)
     for name in ("start_from", "previous"):
-        run = getattr(parameters, name)
-        if run and not (outputs_folder() / run).is_dir():
-            raise DataError(f"{name}={run!r}: there is no such run in {_shown(outputs_folder())}")
+        if run := getattr(parameters, name):
+            check_earlier(name, run)
 
 
 def _sources(parameters: Parameters) -> list[str]:

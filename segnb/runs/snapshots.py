@@ -2,7 +2,7 @@
 
 from segnb.cluster import fit_segments
 from segnb.data import Purchases, load_customers, open_log
-from segnb.errors import DataError
+from segnb.errors import DataError, RunError
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
 from segnb.prepare import prepare
@@ -46,7 +46,7 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None,
         `previous`, `lookback_days`, `n_init` and `seed` are used.
     """
     if parameters.previous:
-        return _if_known(run, snapshot_of(Run(parameters.previous)))
+        return _if_comparable(run, snapshot_of(Run(parameters.previous)))
     made = run.read("prepare.json")
     first_step = check_parameters(made["settings"])
     if not first_step.purchases:
@@ -110,8 +110,13 @@ def _as_of(
     return Snapshot(label, prepared.customers, prepared.columns, prepared.pipeline, model), source.full_window
 
 
-def _if_known(run: Run, previous: Snapshot) -> tuple[Snapshot | None, list[str]]:
-    """Return the earlier run's snapshot unless one of the two has row numbers for ids, which name nobody."""
-    if "row" in (run.read("customers.parquet").index.name, previous.customers.index.name):
+def _if_comparable(run: Run, previous: Snapshot) -> tuple[Snapshot | None, list[str]]:
+    """Return the earlier run's snapshot, unless nobody in it can be found again or its columns are not there now."""
+    customers = run.read("customers.parquet")
+    if "row" in (customers.index.name, previous.customers.index.name):
         return None, ["Without a customer id (customer_id) nobody can be found again in another run."]
+    try:
+        previous.features(customers.head(1))
+    except RunError as error:
+        return None, [f"The two runs cannot be compared: {error}."]
     return previous, []

@@ -1,8 +1,6 @@
 """A run grows in a stage beside its folder and is published whole, or not at all."""
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Container
@@ -11,9 +9,8 @@ from typing import Any
 
 from segnb.errors import DataError, RunError
 from segnb.paths import outputs_folder
-from segnb.runs.store import write_whole
+from segnb.runs.manifest import MANIFEST, write_manifest
 
-MANIFEST = "run.json"
 FAILED = ".failed"
 """What the folder of a failed run's remains is called after the run's name."""
 
@@ -92,31 +89,3 @@ class Stage:
             if (folder / MANIFEST).is_file():
                 return folder
         raise RunError(f"there is no run {self.name!r} to continue in {outputs_folder()}; leave out --from")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return a run's manifest.
-
-    Raises
-    ------
-    RunError
-        If there is none or it cannot be read.
-    """
-    try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / MANIFEST}: cannot be read ({error}); make the run again") from None
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest with the size and SHA-256 of every file of the run."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    listed = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
-    text = json.dumps(manifest | {"files": listed}, indent=2, ensure_ascii=False, default=str) + "\n"
-    write_whole(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def sha256(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

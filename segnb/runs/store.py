@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from segnb.errors import DataError, RunError
+from segnb.files import write_whole
 from segnb.parameters import RUN_NAME
 from segnb.paths import outputs_folder
+from segnb.runs.manifest import amend_manifest, check_file
 from segnb.runs.written import WRITTEN_BY
 
 TRUSTED = ["numpy.dtype", "segnb.transformers.Clipper", "segnb.transformers.SkewTamer", "segnb.transformers.Weigher"]
@@ -64,6 +66,7 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](value, path))
+        amend_manifest(self.folder, name)
 
     def read(self, name: str) -> Any:
         """Return an artifact.
@@ -71,12 +74,14 @@ class Run:
         Raises
         ------
         RunError
-            If it is not there (the message says which step makes it) or cannot be read.
+            If it is not there (the message says which step makes it), is not what the run's manifest says, or cannot
+            be read.
         """
         path = self.folder / name
         if not path.is_file():
             raise RunError(self._missing(name))
         try:
+            check_file(path)
             return _READERS[path.suffix](path)
         except Exception as error:
             words = " ".join(str(error).split())
@@ -92,18 +97,6 @@ class Run:
 
     def _remedy(self, name: str) -> str:
         return f"segnb run --run {self.name} --until {_step_of(name)}"
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, bring it to the disk, and rename it to `path`."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        write(beside)
-        with open(beside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def safe_csv(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ WRITTEN_BY = {
         "numbering.json",
     ),
     "interpret": (
+        "sizes.csv",
         "profiles.csv",
         "effects.csv",
         "category_effects.csv",
@@ -22,6 +23,14 @@ WRITTEN_BY = {
         "cards.md",
         "segments.csv",
     ),
-    "iterate": ("matches.csv", "migration.csv", "value_moved.csv", "drift.csv", "replay.csv", "decision.json"),
+    "iterate": (
+        "matches.csv",
+        "migration.csv",
+        "value_moved.csv",
+        "drift.csv",
+        "replay.csv",
+        "decision.json",
+        "timeline.csv",
+    ),
 }
 """The artifacts of each step."""

@@ -1,0 +1,180 @@
+"""Give customers that a run has not seen the run's segments."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
+
+from segnb.cluster import assign
+from segnb.data import column_names, load_customers, read_customers
+from segnb.errors import DataError
+from segnb.files import write_whole
+from segnb.iterate import Snapshot
+from segnb.parameters import Parameters, check_parameters
+from segnb.prepare import check_numeric, numbers
+from segnb.runs.names import names_of
+from segnb.runs.snapshots import snapshot_of
+from segnb.runs.store import Run, safe_csv
+from segnb.wording import listed, percent
+
+BLOCK = 125_000
+"""Customers that a thread scores at a time."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Customers with the segments that a run gives them.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Indexed by customer id: `segment` (missing where the run's rules drop the customer), `name`, `confidence`
+        (0 on the border of two segments to 1 at the centre) and `unlike`, true for customers further from every
+        centre than 99 % of the run's own.
+    notes : list of str
+        What was counted on the way.
+    """
+
+    table: pd.DataFrame
+    notes: list[str]
+
+    def sentence(self) -> str:
+        """Return how many customers came into which segment, in words."""
+        sizes = self.table["segment"].value_counts().sort_index()
+        into = listed([f"{size:,} in {segment}" for segment, size in sizes.items()])
+        return f"{len(self.table):,} customers: {into}; {percent(self.table['unlike'].mean())} unlike anyone before"
+
+
+def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return the customers in a file, read with the settings that the run was made with.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
+    source : str
+        One row per customer with the run's columns or, for a run that was made from a purchase log, a log: it is
+        aggregated as the run's own was, as of the day after its last purchase.
+    given : mapping of str to object, optional
+        Parameters of step 1 that differ from the run's, for instance `as_of` or `reading`.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read with these settings.
+    """
+    made = run.read("prepare.json")
+    recorded = made["settings"] | {"as_of": "", "reading": _unpinned(made["settings"]["reading"])}
+    settings = check_parameters(recorded | dict(given or {}))
+    if _is_log(source, settings, made["columns"]):
+        new = settings.model_copy(update={"purchases": source})
+        return load_customers(new, categories=made["categories"]).table
+    return read_customers(settings.model_copy(update={"customers": source, "purchases": ""}))[0]
+
+
+def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
+    """Return the segments that a run's own pipeline and model give to customers.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done; the names are those of step 4 if that is done.
+    customers : DataFrame
+        One row per customer, original units; columns are taken by name, others are left out.
+
+    Raises
+    ------
+    DataError
+        If columns are missing (all are listed), are no numbers, or hold infinite or absurd values.
+    """
+    snapshot, made = snapshot_of(run), run.read("prepare.json")
+    _check_columns(customers, snapshot)
+    used = customers[snapshot.columns]
+    keep = used.notna().all(axis=1) if made["settings"]["missing"] == "drop" else pd.Series(True, index=used.index)
+    table = _score(snapshot, used[keep.to_numpy()]).reindex(used.index) if not keep.all() else _score(snapshot, used)
+    table.insert(1, "name", table["segment"].map(names_of(run)))
+    table = table.astype({"segment": "Int64"}).assign(unlike=table["unlike"].fillna(False).astype(bool))
+    return Scores(table, _notes(customers, snapshot.customers, snapshot.columns, int((~keep).sum())))
+
+
+def write_scores(scores: Scores, path: Path) -> None:
+    """Write the scores to a csv or parquet file, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written, or its name ends otherwise.
+    """
+    writers: dict[str, Callable[[Path], Any]] = {
+        ".csv": lambda beside: safe_csv(scores.table).to_csv(beside, encoding="utf-8"),
+        ".parquet": lambda beside: scores.table.to_parquet(beside),
+    }
+    if path.suffix.lower() not in writers:
+        raise DataError(f"{path}: files ending in {path.suffix!r} are not written; allowed are {', '.join(writers)}")
+    try:
+        write_whole(path, writers[path.suffix.lower()])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); name a file where you may write") from None
+
+
+def _unpinned(reading: Mapping[str, str]) -> dict[str, str]:
+    """Return how files are read without the checksum, which is that of the run's own file."""
+    return {name: value for name, value in reading.items() if name != "sha256"}
+
+
+def _is_log(source: str, settings: Parameters, columns: list[str]) -> bool:
+    """Return whether a file holds a purchase log as the run's own was, and not the run's columns."""
+    there = set(column_names(source, settings.reading))
+    of_a_log = {settings.customer_id, *settings.purchase_columns.values()}
+    return bool(settings.purchases) and of_a_log <= there and not set(columns) <= there
+
+
+def _check_columns(customers: pd.DataFrame, snapshot: Snapshot) -> None:
+    missing = [name for name in snapshot.columns if name not in customers]
+    if missing:
+        raise DataError(
+            f"no column {', '.join(map(repr, missing))}, from which {snapshot.label} was made; the columns here are "
+            f"{', '.join(map(str, customers.columns))}; give a table with those of the run's labelled.csv"
+        )
+    check_numeric(customers[snapshot.columns], "score")
+
+
+def _score(snapshot: Snapshot, customers: pd.DataFrame) -> pd.DataFrame:
+    """Return segment, confidence and unlike, computed block by block in as many threads as there are cores."""
+    farthest = snapshot.farthest  # before there are threads
+
+    def score(block: pd.DataFrame) -> pd.DataFrame:
+        with config_context(assume_finite=True):  # infinite values were refused before
+            found = assign(snapshot.model, snapshot.features(block), snapshot.numbers)
+            return found.assign(unlike=snapshot.reach(block) > farthest)
+
+    values = numbers(customers)
+    if values.empty:
+        return pd.DataFrame({"segment": [], "confidence": [], "unlike": []}, index=values.index)
+    blocks = [values.iloc[begin : begin + BLOCK] for begin in range(0, len(values), BLOCK)]
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return pd.concat(pool.map(score, blocks))
+
+
+def _notes(customers: pd.DataFrame, known: pd.DataFrame, columns: list[str], dropped: int) -> list[str]:
+    """Return what was counted: values that were filled, levels never seen, columns nobody knows."""
+    notes = [f"Without a segment because of a missing value, as in the run: {dropped:,}."] if dropped else []
+    filled = {} if dropped else customers[columns].isna().sum()
+    notes += [f"{name}: {count:,} missing values filled as in the run." for name, count in filled.items() if count]
+    for name in known.select_dtypes(exclude="number"):
+        if name in customers:
+            there = customers[name].dropna().astype(str)
+            new = there[~there.isin(known[name].dropna().astype(str).unique())]
+            if len(new):
+                levels = listed([repr(level) for level in sorted(new.unique())[:5]])
+                notes.append(
+                    f"{name}: {len(new):,} customers have a value that the run has not seen, such as {levels}."
+                )
+    strange = [str(name) for name in customers if name not in known]
+    return notes + ([f"Columns that the run does not know are left out: {', '.join(strange)}."] if strange else [])
