@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from segnb.addresses import EMBEDDED, holds_secret, shown
 from segnb.errors import DataError
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -57,6 +58,7 @@ class Parameters(BaseModel):
     returns: Literal["net", "exclude"] = Field(
         "net", description="net (returns reduce spend) or exclude (such lines are left out)"
     )
+    engine: str = Field(EMBEDDED, description="where the tables live: duckdb://, or another engine's address")
     features: list[str] = Field([], description="columns to cluster on; empty for every numeric behaviour")
     descriptors: list[str] = Field([], description="columns to describe segments by; empty for the others")
     missing: Literal["median", "most_frequent", "drop", "indicator"] = Field(
@@ -102,6 +104,18 @@ class Parameters(BaseModel):
                 date.fromisoformat(value)
             except ValueError:
                 raise ValueError("a date is written year-month-day, as in 2026-07-01") from None
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _check_engine(cls, value: str) -> str:
+        if "://" not in value:
+            raise ValueError("an address is written kind://…, as in duckdb:// or postgres://user@host/database")
+        if holds_secret(value):
+            raise ValueError(
+                "it holds a secret; leave that to the environment or the usual files, for PostgreSQL the variable "
+                "PGPASSWORD or the file ~/.pgpass"
+            )
         return value
 
     @field_validator("run", "start_from", "previous")
@@ -195,5 +209,6 @@ def _fault_message(fault: Mapping[str, Any]) -> str:
     if not fault["loc"]:
         return problem
     name = str(fault["loc"][0])
+    given = shown(str(fault["input"])) if name == "engine" else fault["input"]
     inside = "".join(f"[{part!r}]" for part in fault["loc"][1:] if part != "[key]")
-    return f"{name}{inside}={fault['input']!r}: {problem[0].lower()}{problem[1:]} ({PARAMETERS[name].description})"
+    return f"{name}{inside}={given!r}: {problem[0].lower()}{problem[1:]} ({PARAMETERS[name].description})"

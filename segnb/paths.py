@@ -4,7 +4,11 @@ import importlib.util
 import os
 from pathlib import Path
 
+from segnb.addresses import EMBEDDED
 from segnb.errors import DataError
+
+FILE_KINDS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
+"""Endings of the files that are read."""
 
 STEPS = ("prepare", "choose_k", "cluster", "interpret", "iterate")
 
@@ -81,3 +85,12 @@ def _package_candidates(source: str) -> list[Path]:
     if spec is None or spec.origin is None:
         raise DataError(f"{source}: the Python package {name!r} is not installed; pip install 'segnb[real]' brings it")
     return [Path(spec.origin).parent / inside]
+
+
+def is_file(source: str, engine: str = EMBEDDED) -> bool:
+    """Return whether a source is a file, by its ending; without an engine that has tables of its own, it always is.
+
+    >>> is_file("orders.parquet", "postgres://host/shop"), is_file("sales.orders", "postgres://host/shop")
+    (True, False)
+    """
+    return engine == EMBEDDED or source.startswith("package:") or Path(source).suffix.lower() in FILE_KINDS

@@ -60,7 +60,8 @@ class Shop:
     def write(self, folder: Path) -> None:
         """Write `shop_customers.csv`, `shop_purchases.parquet` and `shop_truth.csv` into `folder`."""
         self.customers.to_csv(folder / "shop_customers.csv", index=False)
-        self.purchases.to_parquet(folder / "shop_purchases.parquet", index=False)
+        lines = self.purchases.astype({"ordered_at": "datetime64[us]"})  # Spark reads no nanoseconds
+        lines.to_parquet(folder / "shop_purchases.parquet", index=False)
         self.truth.to_csv(folder / "shop_truth.csv", index=False)
 
 

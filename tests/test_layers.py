@@ -7,7 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "segnb"
 STEPS = {"prepare", "choose_k", "cluster", "interpret", "iterate"}
-GROUND = {"errors", "files", "holm", "wording", "colours", "row_log", "thresholds", "transformers", "withholding"}
+GROUND = {"addresses", "colours", "errors", "files", "holm", "row_log", "thresholds", "transformers"} | {
+    "withholding",
+    "wording",
+}
 ABOVE_STEPS = {"plots", "data", "runs", "cli", "show", "presets", "parameters", "paths", "progress", "samples"}
 
 

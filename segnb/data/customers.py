@@ -1,16 +1,20 @@
 """The customer table: the table a person brings and the behaviour in the purchase log, joined on the id."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pandas as pd
+from ibis import _
 
+from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import Purchases, open_purchases
-from segnb.data.tables import RESERVED, check_columns, ids_as_text, read_table
+from segnb.data.tables import RESERVED, check_columns, check_table, ids_as_text, read_table
 from segnb.data.transactions import aggregate_customers
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, Parameters
+from segnb.paths import is_file
 from segnb.row_log import Rule
 
 
@@ -107,6 +111,7 @@ def open_log(parameters: Parameters) -> Purchases:
         products=parameters.products,
         returns=parameters.returns,
         reading=parameters.reading,
+        engine=parameters.engine,
     )
 
 
@@ -124,7 +129,7 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     """
     source, id_column = parameters.customers, parameters.customer_id
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
-    table = read_table(source, [id_column], reading)
+    table = _read_source(source, id_column, reading, parameters.engine)
     if _has_no_id(table, parameters):
         _check_id_like(table, source)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
@@ -142,6 +147,15 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     _check_unique(unique[id_column], source)
     rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
     return unique.set_index(id_column).sort_index(), [rule]
+
+
+def _read_source(source: str, id_column: str, reading: Mapping[str, str], engine: str) -> pd.DataFrame:
+    """Return a file, or a table of the engine with its id as text."""
+    if is_file(source, engine):
+        return read_table(source, [id_column], reading)
+    table = engine_table(connect(engine), source, engine)
+    texts = {id_column: table[id_column].cast("string")} if id_column in table.columns else {}
+    return check_table(fetch(table.mutate(**texts)), source)
 
 
 def _check_reserved(table: pd.DataFrame | None, source: str) -> None:
@@ -183,8 +197,8 @@ def _log_rules(purchases: Purchases, behaviour: pd.DataFrame, as_of: date, param
     excluded = counts["not_sales"] if parameters.returns == "exclude" else 0
     note = "left out" if excluded else "netted from the spend"
     rules.append(Rule("returns and free lines", "order lines", left, counts["not_sales"], left - excluded, note))
-    later = purchases.lines.filter(purchases.lines.day > as_of).count() if as_of < purchases.last_day else None
-    later = later.to_pyarrow().as_py() if later is not None else 0
+    after = purchases.lines.filter(purchases.lines.day > as_of).agg(lines=_.count())
+    later = int(fetch(after).loc[0, "lines"]) if as_of < purchases.last_day else 0
     left -= excluded
     rules.append(Rule(f"after {as_of} left out", "order lines", left, later, left - later))
     buyers = counts["customers"]

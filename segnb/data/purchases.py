@@ -1,20 +1,28 @@
 """The purchase log: open it under segnb's own column names and count what is left out."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from pathlib import Path
 
 import ibis
-import ibis.expr.datatypes as dt
-import pyarrow as pa
+import pandas as pd
+import pyarrow.parquet as pq
 from ibis import _
 
+from segnb.addresses import EMBEDDED
+from segnb.data.engines import connect, engine_table, fetch, first_line, local_clock
 from segnb.data.tables import check_columns, check_sha256, read_table
 from segnb.errors import DataError
-from segnb.paths import find_file
+from segnb.paths import find_file, is_file
 
 MOST_CATEGORIES = 8
 """At most this many categories, those with the highest spend, get a share column."""
+
+READ_NO_FILES = ("postgres",)
+"""Engines that get a file as a table for the session."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Purchases:
             return []
         spend = lines.filter(_.amount > 0, _.category.notnull()).group_by("category").agg(spend=_.amount.sum())
         top = spend.order_by(ibis.desc("spend"), "category").limit(MOST_CATEGORIES)
-        return sorted(top.to_pyarrow().to_pandas()["category"])
+        return sorted(fetch(top)["category"])
 
 
 def open_purchases(
@@ -64,13 +72,14 @@ def open_purchases(
     products: str = "",
     returns: str = "net",
     reading: Mapping[str, str] | None = None,
+    engine: str = EMBEDDED,
 ) -> Purchases:
-    """Return the purchase log in a file, lazily: parquet is never held in memory as a whole.
+    """Return the purchase log, lazily: neither parquet nor a table of an engine is ever held in memory as a whole.
 
     Parameters
     ----------
     source : str
-        The file, one row per order line.
+        One row per order line: a file, or a table of the engine.
     columns : mapping of str to str
         What the columns mean: `date` and either `amount` (money) or `quantity` and `price` are needed; `order`
         (without it a customer's lines of one day are one order), `product`, `category` and `discount` (money)
@@ -84,6 +93,8 @@ def open_purchases(
     reading : mapping of str to str, optional
         As for `read_table`; `dates` is the format of dates written as text (%Y-%m-%d by default), `zone`
         the time zone whose days count when the log's times are UTC.
+    engine : str
+        Address of the engine that aggregates the log, see `segnb.data.engines.connect`.
 
     Raises
     ------
@@ -91,45 +102,62 @@ def open_purchases(
         If a file or column is missing, or a date or an amount cannot be read.
     """
     reading = dict(reading or {})
-    check_sha256(find_file(source), source, reading.pop("sha256", ""))
-    engine = ibis.duckdb.connect()
-    engine.raw_sql("SET TimeZone = 'UTC'")
+    pinned = reading.pop("sha256", "")
+    if is_file(source, engine):
+        check_sha256(find_file(source), source, pinned)
+    backend = connect(engine)
     texts = [customer_id, *(columns[meaning] for meaning in ("order", "product") if meaning in columns)]
-    log = _open_table(engine, source, texts, reading)
+    log = _open_table(backend, source, texts, reading, engine)
     inside = dict(columns)
     if products:
         inside.pop("category", None)
     check_columns(log.columns, _needed(inside, customer_id), source)
-    lines = _standard_lines(log, inside, customer_id, reading, source)
-    category = _product_categories(engine, products, columns, reading) if products else None
+    lines = _standard_lines(log, inside, customer_id, reading, source, engine)
+    category = _product_categories(backend, products, columns, reading, engine) if products else None
     sales = lines.filter(_.is_sale) if returns == "exclude" else lines
     known = sales.filter(_.customer_id.notnull(), _.day.notnull(), _.amount.notnull()).drop("is_sale")
     counts = _count_lines(lines, source)
-    days = known.agg(first=_.day.min(), last=_.day.max()).to_pyarrow().to_pylist()[0]
-    if days["last"] is None:
+    first, last = fetch(
+        known.agg(first=_.day.min(), last=_.day.max()).cast({"first": "string", "last": "string"})
+    ).iloc[0]
+    if pd.isna(last):
         raise DataError(f"{source}: none of the {counts['lines']} lines has a customer, a date and an amount")
-    return Purchases(known, counts, days["first"], days["last"], category)
+    return Purchases(known, counts, date.fromisoformat(first), date.fromisoformat(last), category)
 
 
 def _product_categories(
-    engine: ibis.BaseBackend, products: str, columns: Mapping[str, str], reading: Mapping[str, str]
+    backend: ibis.BaseBackend, products: str, columns: Mapping[str, str], reading: Mapping[str, str], engine: str
 ) -> ibis.Table:
+    """Return the category of each product, the first by name where a product stands under two."""
     names = {meaning: columns.get(meaning, "") for meaning in ("product", "category")}
-    table = _open_table(engine, products, [names["product"]], reading)
+    table = _open_table(backend, products, [names["product"]], reading, engine)
     check_columns(table.columns, {f"purchase_columns {meaning}": name for meaning, name in names.items()}, products)
     category = table.select(product=_text_id(table[names["product"]]), category=_text_id(table[names["category"]]))
-    return category.distinct(on="product", keep="first")
+    return category.group_by("product").agg(category=_.category.min())
 
 
-def _open_table(engine: ibis.BaseBackend, source: str, texts: list[str], reading: Mapping[str, str]) -> ibis.Table:
-    """Return a file as a table of the engine; parquet stays on disk, the rest is read and checked first."""
+def _open_table(
+    backend: ibis.BaseBackend, source: str, texts: list[str], reading: Mapping[str, str], engine: str
+) -> ibis.Table:
+    """Return a table of the engine, or a file as one: parquet stays on disk, the rest is read and checked first."""
+    if not is_file(source, engine):
+        return engine_table(backend, source, engine)
     path = find_file(source)
     if path.suffix.lower() != ".parquet":
-        return engine.create_table(path.stem, pa.Table.from_pandas(read_table(source, texts, reading)), overwrite=True)
+        path = Path(_scratch().name) / f"{ibis.util.gen_name('segnb')}.parquet"
+        read_table(source, texts, reading).to_parquet(path, index=False)
     try:
-        return engine.read_parquet(path)
+        if backend.name in READ_NO_FILES:
+            return backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
+        return backend.read_parquet(path)
     except Exception as error:
-        raise DataError(f"{source}: cannot be read as parquet: {' '.join(str(error).split())}") from None
+        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory:
+    """Return the folder, gone with this process, of text files as parquet, which every engine reads."""
+    return tempfile.TemporaryDirectory(prefix="segnb-")
 
 
 def _needed(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
@@ -143,7 +171,7 @@ def _needed(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
 
 
 def _standard_lines(
-    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], source: str
+    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], source: str, engine: str
 ) -> ibis.Table:
     column = {meaning: log[name] for meaning, name in columns.items()}
     for meaning in {"amount", "quantity", "price", "discount"} & set(column):
@@ -157,7 +185,7 @@ def _standard_lines(
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
     customer = _text_id(log[customer_id])
-    day = _day(column["date"], reading)
+    day = _day(column["date"], reading, engine)
     sale = (amount > 0) & (column["quantity"] > 0) if "quantity" in column else amount > 0
     that_day = customer + ":" + day.cast("string")
     order = ibis.coalesce(_text_id(column["order"]), that_day) if "order" in column else that_day
@@ -171,7 +199,7 @@ def _text_id(column: ibis.Column) -> ibis.Column:
     return whole.cast("string").nullif("")
 
 
-def _day(column: ibis.Column, reading: Mapping[str, str]) -> ibis.Column:
+def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.Column:
     """Return the day of each line, as counted where `zone` is if the log's times are moments of UTC."""
     kind = column.type()
     if kind.is_date():
@@ -179,21 +207,7 @@ def _day(column: ibis.Column, reading: Mapping[str, str]) -> ibis.Column:
     if not kind.is_timestamp():
         text = column.cast("string").nullif("")
         column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
-    moment = column if column.type().timezone else _utc_moment("UTC", column)
-    return (_local_time(reading["zone"], moment) if reading.get("zone") else column).date()
-
-
-_CLOCK, _MOMENT = dt.Timestamp(), dt.Timestamp(timezone="UTC")
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _CLOCK), _MOMENT))
-def _utc_moment(zone, time):
-    """Return the moment at which a clock in `zone` shows `time`."""
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _MOMENT), _CLOCK))
-def _local_time(zone, moment):
-    """Return what a clock in `zone` shows at a moment."""
+    return (local_clock(column, reading["zone"], engine) if reading.get("zone") else column).date()
 
 
 def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
@@ -210,8 +224,9 @@ def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
     try:
         found = counts.to_pyarrow().to_pylist()[0]
     except Exception as error:
-        words = " ".join(str(error).split())
-        raise DataError(f"{source}: {words}; say how dates are written with reading: {{dates: …}}") from None
+        raise DataError(
+            f"{source}: {first_line(error)}; say how dates are written with reading: {{dates: …}}"
+        ) from None
     if not found["lines"]:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
     return found

@@ -63,7 +63,7 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
         ) from None
     except Exception as error:
         raise DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}") from None
-    return _check_table(table, source)
+    return check_table(table, source)
 
 
 def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[str]:
@@ -188,7 +188,7 @@ def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:
     return table.assign(**{id_column: ids.astype("string").astype("str")})
 
 
-def _check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
+def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """Return the table with columns of mixed types as text, after checking that it can be used."""
     if table.empty:
         raise DataError(f"{source}: no rows; the table needs a header and at least one row")

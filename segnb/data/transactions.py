@@ -8,6 +8,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
+from segnb.data.engines import fetch
 from segnb.data.purchases import Purchases
 
 
@@ -42,7 +43,7 @@ def aggregate_customers(
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
     figures = window.group_by("customer_id").agg(**_sums(window, categories)).filter(_.orders > 0)
     table = figures.join(first, "customer_id").select("customer_id", **_behaviours(figures, first, as_of, categories))
-    return _tidy(table.to_pyarrow().to_pandas())
+    return _tidy(fetch(table))
 
 
 def clv_summary(purchases: Purchases, as_of: date) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def clv_summary(purchases: Purchases, as_of: date) -> pd.DataFrame:
         T=ibis.literal(as_of).delta(first.first, unit="day") / 7,
         monetary_value=repeat.monetary_value.fill_null(0.0),
     )
-    return table.order_by("customer_id").to_pyarrow().to_pandas().set_index("customer_id")
+    return fetch(table).set_index("customer_id").sort_index()
 
 
 def share_column(category: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from segnb.addresses import shown
 from segnb.errors import DataError, RunError
 from segnb.files import sha256
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import STEPS, find_file, notebook_path, project_folder
+from segnb.paths import STEPS, find_file, is_file, notebook_path, project_folder
 from segnb.runs.earlier import check_earlier
 from segnb.runs.job import Job, Progress
 from segnb.runs.kernels import kernels_ahead
@@ -139,19 +140,24 @@ def _check_kept(folder: Path, steps: tuple[str, ...]) -> None:
 
 def _check_sources(parameters: Parameters) -> None:
     """Check before anything runs that the files and the runs that the parameters name are there."""
-    for source in _sources(parameters):
+    for source in _files(parameters):
         find_file(source)
     for name in ("start_from", "previous"):
         if run := getattr(parameters, name):
             check_earlier(name, run)
 
 
-def _sources(parameters: Parameters) -> list[str]:
-    return [source for source in (parameters.customers, parameters.purchases, parameters.products) if source]
+def _files(parameters: Parameters) -> list[str]:
+    """Return the sources that are files, and not tables of an engine."""
+    sources = (parameters.customers, parameters.purchases, parameters.products)
+    return [source for source in sources if source and is_file(source, parameters.engine)]
 
 
 def _inputs(parameters: Parameters) -> dict[str, str]:
-    return {source: sha256(find_file(source)) for source in _sources(parameters)}
+    """Return the SHA-256 of every file that is read, and the address of every table."""
+    sources = (parameters.customers, parameters.purchases, parameters.products)
+    tables = {source: f"a table of {shown(parameters.engine)}" for source in sources if source}
+    return tables | {source: sha256(find_file(source)) for source in _files(parameters)}
 
 
 def _carry_out(job: Job, folder: Path, progress: Progress) -> None:

@@ -1,0 +1,186 @@
+"""The engine that holds or reads the tables: DuckDB in this process, or any other that ibis reaches by its address."""
+
+import atexit
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
+
+import ibis
+import ibis.expr.datatypes as dt
+import pandas as pd
+
+from segnb.addresses import EMBEDDED, shown
+from segnb.errors import DataError, RunError
+
+EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark", "polars": "polars"}
+"""The extra of segnb that brings what an engine needs."""
+
+
+def connect(address: str = EMBEDDED) -> ibis.BaseBackend:
+    """Return a connection to an engine, its session in UTC.
+
+    Parameters
+    ----------
+    address : str
+        As ibis understands it: `duckdb://`, `duckdb:///path/shop.duckdb`, `duckdb://?memory_limit=500MB`,
+        `postgres://user@host/database`, `pyspark://`, `polars://`, or that of another backend of ibis. A password comes
+        from where the engine's own tools look for it, for PostgreSQL the variable PGPASSWORD or the file ~/.pgpass.
+
+    Raises
+    ------
+    DataError
+        If the engine is unknown, cannot be reached, or refuses.
+
+    >>> connect("duckdb://?threads=1").name
+    'duckdb'
+    """
+    kind = urlsplit(address).scheme
+    try:
+        return _CONNECTORS.get(kind, ibis.connect)(address)
+    except ImportError as error:
+        extra = f"pip install 'segnb[{EXTRAS[kind]}]' brings it" if kind in EXTRAS else "install what ibis asks for"
+        raise DataError(f"engine {shown(address)}: the Python package {error.name} is not there; {extra}") from None
+    except Exception as error:
+        raise DataError(
+            f"engine {shown(address)}: no connection ({first_line(error)}); check the address and that it is running, "
+            "passwords come from the environment or the usual files"
+        ) from None
+
+
+def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Table:
+    """Return a table of an engine; `schema.table` names one of another schema.
+
+    Raises
+    ------
+    DataError
+        If there is no such table, or this user may not read it.
+    """
+    schema, _, table = name.rpartition(".")
+    try:
+        found = engine.table(table, database=schema or None)
+        found.limit(0).to_pyarrow()
+        return found
+    except Exception as error:
+        raise DataError(
+            f"{name}: cannot be read from {shown(address)} ({first_line(error)}); {_tables_there(engine, schema)}"
+        ) from None
+
+
+def fetch(table: ibis.Table) -> pd.DataFrame:
+    """Return a table of an engine as a DataFrame.
+
+    Raises
+    ------
+    RunError
+        If the engine breaks off.
+    """
+    try:
+        return table.to_pyarrow().to_pandas()
+    except Exception as error:
+        raise RunError(
+            f"the engine stopped answering ({first_line(error)}); run the same command again when it is back"
+        ) from None
+
+
+def local_clock(column: ibis.Column, zone: str, address: str) -> ibis.Column:
+    """Return what a clock in `zone` shows at a moment of UTC.
+
+    Raises
+    ------
+    DataError
+        If segnb does not know how the engine tells the time elsewhere.
+    """
+    kind = urlsplit(address).scheme
+    if kind not in _CLOCKS:
+        raise DataError(
+            f"reading: zone={zone!r} is not understood on {shown(address)}, only on {', '.join(_CLOCKS)}; "
+            "keep local dates in the table"
+        )
+    return _CLOCKS[kind](column, zone)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _tables_there(engine: ibis.BaseBackend, schema: str) -> str:
+    try:
+        names = sorted(engine.list_tables(database=schema or None))
+    except Exception:
+        return "check its name and that you may read it"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"the tables there are {', '.join(names[:20])}{more}" if names else "there are no tables there"
+
+
+def _connect_duckdb(address: str) -> ibis.BaseBackend:
+    parts = urlsplit(address)
+    spill = {"temp_directory": os.path.join(tempfile.gettempdir(), "segnb-spill")}
+    engine = ibis.duckdb.connect(parts.netloc + parts.path or ":memory:", **(spill | dict(parse_qsl(parts.query))))
+    engine.raw_sql("SET TimeZone = 'UTC'")
+    return engine
+
+
+def _connect_postgres(address: str) -> ibis.BaseBackend:
+    engine = ibis.connect(address)
+    engine.raw_sql("SET TIME ZONE 'UTC'").close()
+    atexit.register(engine.disconnect)
+    return engine
+
+
+def _connect_spark(address: str) -> ibis.BaseBackend:
+    """Return Spark: the session that is there, that of SPARK_REMOTE, or a local one that keeps its counsel."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    from pyspark.sql import SparkSession
+
+    given = dict(parse_qsl(urlsplit(address).query))
+    quiet = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+    if not {"SPARK_REMOTE", "SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT"} & set(os.environ) and "spark.master" not in given:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        quiet |= {"spark.master": "local[*]", "spark.sql.shuffle.partitions": "8"}
+    builder = SparkSession.builder.appName("segnb")
+    for name, value in (quiet | given).items():
+        builder = builder.config(name, value)
+    return ibis.pyspark.connect(builder.getOrCreate())
+
+
+_CONNECTORS: dict[str, Callable[[str], ibis.BaseBackend]] = {
+    "duckdb": _connect_duckdb,
+    "postgres": _connect_postgres,
+    "postgresql": _connect_postgres,
+    "pyspark": _connect_spark,
+}
+
+_CLOCK, _MOMENT = dt.Timestamp(), dt.Timestamp(timezone="UTC")
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _CLOCK), _MOMENT))
+def _utc_moment(zone, time):
+    """Return the moment at which a clock in `zone` shows `time`."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _MOMENT), _CLOCK))
+def _local_time(zone, moment):
+    """Return what a clock in `zone` shows at a moment."""
+
+
+@ibis.udf.scalar.builtin(name="from_utc_timestamp", signature=((_CLOCK, dt.string), _CLOCK))
+def _from_utc(time, zone):
+    """Return what a clock in `zone` shows when one of UTC shows `time`."""
+
+
+def _sql_clock(column: ibis.Column, zone: str) -> ibis.Column:
+    return _local_time(zone, column if column.type().timezone else _utc_moment("UTC", column))
+
+
+_CLOCKS: dict[str, Callable[[ibis.Column, str], ibis.Column]] = {
+    "duckdb": _sql_clock,
+    "postgres": _sql_clock,
+    "postgresql": _sql_clock,
+    "pyspark": lambda column, zone: _from_utc(column.cast(_CLOCK), zone),
+}
