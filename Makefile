@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test lab bench trial lock shop clean help
+.PHONY: report test lab engines bench trial lock shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ help:
 	@echo "make report   the environment, then the report on the built-in shop: outputs/shop/index.html"
 	@echo "make test     the environment, then the tests"
 	@echo "make lab      JupyterLab on the notebooks"
+	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
 	@echo "make shop     plant the built-in shop's data again"
@@ -26,6 +27,8 @@ test: $(VENV)/ready
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab --notebook-dir . notebooks
+
+engines: $(VENV)/engines
 
 trial: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/trial_choose_k.py
@@ -44,6 +47,10 @@ $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/uv
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(VENV)/engines: requirements-engines.lock | $(VENV)/ready
+	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-engines.lock
+	touch $@
+
 # uv comes from its own lines of the lock and does the rest of the installing.
 $(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit("segnb needs Python 3.11 or newer; name one with make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -51,9 +58,13 @@ $(BIN)/uv:
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
 
+COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
 lock: | $(BIN)/uv
-	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock >/dev/null
+	$(COMPILE) --upgrade --extra real --extra dev --output-file requirements.lock >/dev/null
+	$(COMPILE) --upgrade --extra postgres --extra polars --extra spark --constraint requirements.lock \
+		--output-file requirements-engines.lock >/dev/null
 
 clean:
 	rm -rf $(VENV) dist build

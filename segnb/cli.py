@@ -5,12 +5,15 @@ import time
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segnb.errors import DataError, SegnbError
 from segnb.paths import STEPS
+
+if TYPE_CHECKING:
+    from segnb.runs.store import Run
 
 Step = StrEnum("Step", {step: step for step in STEPS})
 
@@ -69,11 +72,18 @@ def score(
     table: Annotated[
         str,
         typer.Argument(
-            help="One row per customer, or a purchase log if the run was made from one.", show_default=False
+            help="A file, or a table of the engine: one row per customer, or a log if the run was made from one.",
+            show_default=False,
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("-o", metavar="OUT", help="A csv or parquet file.", show_default="RUN.scores.csv")
+        str | None,
+        typer.Option(
+            "-o",
+            metavar="OUT",
+            help="A csv or parquet file or, for a table of an engine, a new table there.",
+            show_default="RUN.scores.csv",
+        ),
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -83,18 +93,29 @@ def score(
     ] = None,
 ) -> None:
     """Give the customers of a table the segments of a run."""
-    from segnb.paths import outputs_folder
+    from segnb.paths import is_file, outputs_folder
     from segnb.presets import read_values
-    from segnb.runs.scoring import read_new_customers, score_customers, write_scores
+    from segnb.runs.scoring import read_new_customers, score_customers, settings_of, write_scores
     from segnb.runs.store import Run
 
-    made = Run(name)
-    path = out or outputs_folder() / f"{name}.scores.csv"
-    scores = score_customers(made, read_new_customers(made, table, read_values(parameter or [])))
+    made, given = Run(name), read_values(parameter or [])
+    if not is_file(table, settings_of(made, given).engine):
+        _score_in_engine(made, table, out, given)
+        return
+    path = Path(out) if out else outputs_folder() / f"{name}.scores.csv"
+    scores = score_customers(made, read_new_customers(made, table, given))
     write_scores(scores, path)
     for line in (*scores.notes, scores.sentence()):
         typer.echo(line)
     typer.echo(f"scores: {path}")
+
+
+def _score_in_engine(made: "Run", table: str, out: str | None, given: dict) -> None:
+    from segnb.runs.engine_scoring import save_in_engine, scores_in_engine, scores_sentence
+
+    target = out or f"{made.name}_scores"
+    typer.echo(scores_sentence(save_in_engine(scores_in_engine(made, table, given), target)))
+    typer.echo(f"scores: table {target}")
 
 
 @app.command()

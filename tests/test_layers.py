@@ -11,7 +11,19 @@ GROUND = {"addresses", "colours", "errors", "files", "holm", "row_log", "thresho
     "withholding",
     "wording",
 }
-ABOVE_STEPS = {"plots", "data", "runs", "cli", "show", "presets", "parameters", "paths", "progress", "samples"}
+ABOVE_STEPS = {
+    "plots",
+    "data",
+    "expressions",
+    "runs",
+    "cli",
+    "show",
+    "presets",
+    "parameters",
+    "paths",
+    "progress",
+    "samples",
+}
 
 
 def part_of(path):
@@ -42,6 +54,8 @@ def test_imports_keep_to_the_layers(path):
         assert own <= GROUND, "the ground imports only itself"
     if part == "plots":
         assert not own & (STEPS | {"data", "runs", "cli"}), "plots imports no step"
+    if part == "expressions":
+        assert own <= GROUND | {"expressions"}, "expressions import only themselves and the ground"
     if part == "data":
         assert not own & (STEPS | {"plots", "runs", "cli", "show"}), "data imports no step"
     if part not in {"cli", "__main__"}:

@@ -33,6 +33,17 @@ def test_lock_holds_every_package_with_hashes_and_no_address():
     assert "--index" not in LOCK
 
 
+def test_lock_of_the_engines_agrees_with_the_other():
+    more = (ROOT / "requirements-engines.lock").read_text()
+    locked, all_of_them = (dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, flags=re.M)) for text in (LOCK, more))
+    for extra in ("postgres", "polars", "spark"):
+        for requirement in PROJECT["optional-dependencies"][extra]:
+            assert name_of(requirement) in all_of_them
+            assert name_of(requirement) not in locked, "a newcomer does not wait for it"
+    assert all(all_of_them[name] == locked[name] for name in set(locked) & set(all_of_them))
+    assert "://" not in more
+
+
 def test_lock_keeps_the_pins():
     for requirement in PROJECT["dependencies"]:
         pin = re.search(r"==([\d.]+)$", requirement)
@@ -43,5 +54,6 @@ def test_lock_keeps_the_pins():
 def test_every_dependency_has_a_line_of_reason_in_the_readme():
     readme = (ROOT / "README.md").read_text()
     table = readme[readme.index("## Dependencies") :]
-    for requirement in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["real"]:
+    extras = PROJECT["optional-dependencies"]
+    for requirement in [*PROJECT["dependencies"], *(each for name in extras if name != "dev" for each in extras[name])]:
         assert f"`{name_of(requirement)}`" in table, f"{requirement} has no reason"

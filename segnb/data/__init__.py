@@ -3,7 +3,7 @@
 from segnb.data.customers import CustomerTable, load_customers, open_log, read_customers
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import column_names, read_table
-from segnb.data.transactions import aggregate_customers, clv_summary
+from segnb.data.transactions import aggregate_customers, clv_summary, customer_expression
 
 __all__ = [
     "CustomerTable",
@@ -11,6 +11,7 @@ __all__ = [
     "aggregate_customers",
     "clv_summary",
     "column_names",
+    "customer_expression",
     "load_customers",
     "open_log",
     "open_purchases",

@@ -11,11 +11,14 @@ from ibis import _
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import RESERVED, check_columns, check_table, ids_as_text, read_table
-from segnb.data.transactions import aggregate_customers
+from segnb.data.transactions import customer_expression, sampled, tidy
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file
 from segnb.row_log import Rule
+
+MOST_CUSTOMERS = 10_000_000
+"""Segments are made from this many customers of a log at most."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,13 @@ def load_customers(
     purchases = log or open_log(parameters)
     as_of = _snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     categories = purchases.top_categories() if categories is None else categories
-    behaviour = aggregate_customers(purchases, as_of, parameters.window_days, categories)
-    rules += _log_rules(purchases, behaviour, as_of, parameters)
+    expression = customer_expression(purchases, as_of, parameters.window_days, categories)
+    some, there = sampled(expression, MOST_CUSTOMERS, parameters.seed)
+    behaviour = tidy(fetch(some))
+    rules += _log_rules(purchases, there, as_of, parameters)
+    if there > MOST_CUSTOMERS:
+        note = f"of {there:,}; segnb score gives the others their segments"
+        rules.append(Rule("sample drawn by the id", "customers", there, there - len(behaviour), len(behaviour), note))
     if behaviour.empty:
         window = _window_words(parameters, as_of)
         raise DataError(
@@ -188,7 +196,7 @@ def _check_unique(ids: pd.Series, source: str) -> None:
         )
 
 
-def _log_rules(purchases: Purchases, behaviour: pd.DataFrame, as_of: date, parameters: Parameters) -> list[Rule]:
+def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:
     counts, rules = purchases.counts, []
     left = counts["lines"]
     for name in ("without_customer", "without_date", "without_amount"):
@@ -203,9 +211,7 @@ def _log_rules(purchases: Purchases, behaviour: pd.DataFrame, as_of: date, param
     rules.append(Rule(f"after {as_of} left out", "order lines", left, later, left - later))
     buyers = counts["customers"]
     note = _window_words(parameters, as_of)
-    rules.append(
-        Rule("without an order in the window", "customers", buyers, buyers - len(behaviour), len(behaviour), note)
-    )
+    rules.append(Rule("without an order in the window", "customers", buyers, buyers - there, there, note))
     return rules
 
 

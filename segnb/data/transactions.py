@@ -15,7 +15,14 @@ from segnb.data.purchases import Purchases
 def aggregate_customers(
     purchases: Purchases, as_of: date, window_days: int = 0, categories: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return one row per customer with at least one order in the window, ordered by id.
+    """Return one row per customer with at least one order in the window, ordered by id; see `customer_expression`."""
+    return tidy(fetch(customer_expression(purchases, as_of, window_days, categories)))
+
+
+def customer_expression(
+    purchases: Purchases, as_of: date, window_days: int = 0, categories: Sequence[str] = ()
+) -> ibis.Table:
+    """Return one row per customer with at least one order in the window, still in the engine.
 
     Recency, frequency and monetary value as of a date; lines dated after it never count.
 
@@ -31,8 +38,8 @@ def aggregate_customers(
 
     Returns
     -------
-    DataFrame
-        Index `customer_id`; `recency_days` since the last order, `orders` (distinct; a return is none),
+    ibis.Table
+        `customer_id`; `recency_days` since the last order, `orders` (distinct; a return is none),
         `spend` (sum of the amounts), `mean_order_value`, `days_between_orders` (missing with one order),
         `tenure_days` since the first order, and where the log allows them `products`, `categories`
         (distinct), `discount_share` (of spend, on lines with a discount) and the category shares.
@@ -42,8 +49,20 @@ def aggregate_customers(
     past = purchases.with_category().filter(_.day <= as_of)
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
     figures = window.group_by("customer_id").agg(**_sums(window, categories)).filter(_.orders > 0)
-    table = figures.join(first, "customer_id").select("customer_id", **_behaviours(figures, first, as_of, categories))
-    return _tidy(fetch(table))
+    return figures.join(first, "customer_id").select("customer_id", **_behaviours(figures, first, as_of, categories))
+
+
+def sampled(customers: ibis.Table, most: int, seed: int) -> tuple[ibis.Table, int]:
+    """Return a table of customers, and how many there are; beyond `most` of them a sample of about so many.
+
+    Who is in the sample depends on the id and the seed only, so that the same customers are drawn again.
+    """
+    there = int(fetch(customers.agg(there=_.count())).loc[0, "there"])
+    if there <= most:
+        return customers, there
+    parts = 1_000_000
+    drawn = (customers.customer_id + f":{seed}").hash() % parts
+    return customers.filter((drawn + parts) % parts < round(parts * most / there)), there
 
 
 def clv_summary(purchases: Purchases, as_of: date) -> pd.DataFrame:
@@ -132,5 +151,6 @@ def _behaviours(
     return behaviours
 
 
-def _tidy(table: pd.DataFrame) -> pd.DataFrame:
+def tidy(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what was fetched of `customer_expression`, indexed by customer and ordered, all numbers float64."""
     return table.astype({"customer_id": "str"}).set_index("customer_id").sort_index().astype(float)

@@ -1,7 +1,7 @@
 """Give customers that a run has not seen the run's segments."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,24 @@ def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = 
     DataError
         If the file cannot be read with these settings.
     """
-    made = run.read("prepare.json")
-    recorded = made["settings"] | {"as_of": "", "reading": _unpinned(made["settings"]["reading"])}
-    settings = check_parameters(recorded | dict(given or {}))
-    if _is_log(source, settings, made["columns"]):
+    settings, made = settings_of(run, given), run.read("prepare.json")
+    if is_log(column_names(source, settings.reading), settings, made["columns"]):
         new = settings.model_copy(update={"purchases": source})
         return load_customers(new, categories=made["categories"]).table
     return read_customers(settings.model_copy(update={"customers": source, "purchases": ""}))[0]
+
+
+def settings_of(run: Run, given: Mapping[str, Any] | None = None) -> Parameters:
+    """Return the settings a run was made with, for another table: without its date and its file's checksum."""
+    recorded = run.read("prepare.json")["settings"]
+    reading = {name: value for name, value in recorded["reading"].items() if name != "sha256"}
+    return check_parameters(recorded | {"as_of": "", "reading": reading} | dict(given or {}))
+
+
+def is_log(there: Iterable[str], settings: Parameters, columns: Iterable[str]) -> bool:
+    """Return whether a table with these columns is a purchase log as the run's own was, and not the run's columns."""
+    of_a_log = {settings.customer_id, *settings.purchase_columns.values()}
+    return bool(settings.purchases) and of_a_log <= set(there) and not set(columns) <= set(there)
 
 
 def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
@@ -94,7 +105,8 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
         If columns are missing (all are listed), are no numbers, or hold infinite or absurd values.
     """
     snapshot, made = snapshot_of(run), run.read("prepare.json")
-    _check_columns(customers, snapshot)
+    check_there(snapshot.label, snapshot.columns, customers.columns)
+    check_numeric(customers[snapshot.columns], "score")
     used = customers[snapshot.columns]
     keep = used.notna().all(axis=1) if made["settings"]["missing"] == "drop" else pd.Series(True, index=used.index)
     table = _score(snapshot, used[keep.to_numpy()]).reindex(used.index) if not keep.all() else _score(snapshot, used)
@@ -123,26 +135,14 @@ def write_scores(scores: Scores, path: Path) -> None:
         raise DataError(f"{path}: cannot be written ({error.strerror}); name a file where you may write") from None
 
 
-def _unpinned(reading: Mapping[str, str]) -> dict[str, str]:
-    """Return how files are read without the checksum, which is that of the run's own file."""
-    return {name: value for name, value in reading.items() if name != "sha256"}
-
-
-def _is_log(source: str, settings: Parameters, columns: list[str]) -> bool:
-    """Return whether a file holds a purchase log as the run's own was, and not the run's columns."""
-    there = set(column_names(source, settings.reading))
-    of_a_log = {settings.customer_id, *settings.purchase_columns.values()}
-    return bool(settings.purchases) and of_a_log <= there and not set(columns) <= there
-
-
-def _check_columns(customers: pd.DataFrame, snapshot: Snapshot) -> None:
-    missing = [name for name in snapshot.columns if name not in customers]
+def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:
+    """Raise a `DataError` that lists all columns that a run was made from and that are not there."""
+    missing = [name for name in columns if name not in set(there)]
     if missing:
         raise DataError(
-            f"no column {', '.join(map(repr, missing))}, from which {snapshot.label} was made; the columns here are "
-            f"{', '.join(map(str, customers.columns))}; give a table with those of the run's labelled.csv"
+            f"no column {', '.join(map(repr, missing))}, from which {run} was made; the columns here are "
+            f"{', '.join(map(str, there))}; give a table with those of the run's labelled.csv"
         )
-    check_numeric(customers[snapshot.columns], "score")
 
 
 def _score(snapshot: Snapshot, customers: pd.DataFrame) -> pd.DataFrame:

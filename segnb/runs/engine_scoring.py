@@ -1,0 +1,86 @@
+"""Give the customers of an engine's table a run's segments without taking them out of the engine."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+from ibis import _
+
+from segnb.data import customer_expression, open_log
+from segnb.data.engines import connect, engine_table, fetch, first_line
+from segnb.errors import DataError
+from segnb.expressions import score_expression
+from segnb.parameters import Parameters
+from segnb.runs.names import names_of
+from segnb.runs.scoring import check_there, is_log, settings_of
+from segnb.runs.snapshots import snapshot_of
+from segnb.runs.store import Run
+from segnb.wording import listed, percent
+
+
+def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = None) -> ibis.Table:
+    """Return the segments of the customers of an engine's table, as an expression; see `score_expression`.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
+    source : str
+        A table of the engine: one row per customer, or a purchase log if the run was made from one.
+    given : mapping of str to object, optional
+        Parameters of step 1 that differ from the run's, for instance `engine`.
+
+    Raises
+    ------
+    DataError
+        If the engine cannot be reached, or the table or columns are missing (all are listed).
+    """
+    settings, made, snapshot = settings_of(run, given), run.read("prepare.json"), snapshot_of(run)
+    table, id_column = _customers(source, settings, made), settings.customer_id
+    if id_column not in table.columns:
+        table = table.rename({id_column: "customer_id"}) if "customer_id" in table.columns else table
+    check_there(run.name, [id_column, *snapshot.columns], table.columns)
+    return score_expression(
+        table,
+        id_column,
+        snapshot.columns,
+        snapshot.pipeline,
+        snapshot.model.cluster_centers_,
+        snapshot.numbers,
+        names_of(run),
+        snapshot.farthest,
+        drop_missing=made["settings"]["missing"] == "drop",
+    )
+
+
+def save_in_engine(scores: ibis.Table, name: str) -> ibis.Table:
+    """Create a table with the scores in their engine, and return it; `schema.table` names one of another schema.
+
+    Raises
+    ------
+    DataError
+        If the table exists already, or may not be created.
+    """
+    schema, _dot, table = name.rpartition(".")
+    try:
+        return scores.get_backend().create_table(table, scores, database=schema or None)
+    except Exception as error:
+        raise DataError(f"{name}: cannot be created ({first_line(error)}); name a new table where you may") from None
+
+
+def scores_sentence(scores: ibis.Table) -> str:
+    """Return how many customers came into which segment, in words."""
+    counts = fetch(scores.group_by("segment").agg(customers=_.count(), unlike=_.count(where=_.unlike)))
+    counts, total = counts.sort_values("segment"), int(counts["customers"].sum())
+    into = listed([f"{row.customers:,} in {row.segment}" for row in counts.itertuples()])
+    return f"{total:,} customers: {into}; {percent(counts['unlike'].sum() / max(total, 1))} unlike anyone before"
+
+
+def _customers(source: str, settings: Parameters, made: Mapping[str, Any]) -> ibis.Table:
+    table = engine_table(connect(settings.engine), source, settings.engine)
+    if not is_log(table.columns, settings, made["columns"]):
+        return table
+    log = open_log(settings.model_copy(update={"purchases": source}))
+    as_of = date.fromisoformat(settings.as_of) if settings.as_of else log.last_day + timedelta(days=1)
+    return customer_expression(log, as_of, settings.window_days, made["categories"])

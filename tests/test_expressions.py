@@ -1,0 +1,194 @@
+"""Scoring, profile and migration in an engine agree with scikit-learn and pandas on every row."""
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from conftest import segnb
+from engines import KINDS, postgres_server, skip_unless
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segnb.cluster import assign, fit_segments
+from segnb.data import load_customers
+from segnb.data.engines import connect, fetch
+from segnb.errors import DataError
+from segnb.expressions import (
+    feature_columns,
+    migration_expression,
+    migration_table,
+    profile_expression,
+    score_expression,
+)
+from segnb.interpret import profiles
+from segnb.iterate import Snapshot, migration
+from segnb.parameters import check_parameters
+from segnb.prepare import numbers, prepare
+
+FILES = {"duckdb": "duckdb://", "duckdb, 500 MB": "duckdb://?memory_limit=500MB", "polars": "polars://"}
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    skip_unless("postgres")
+    with postgres_server() as address:
+        yield address
+
+
+@pytest.fixture
+def into_engine(request, tmp_path):
+    """A function that puts a DataFrame into an engine, by the engine's kind."""
+    kind = request.param
+    skip_unless(kind)
+    backend = connect(request.getfixturevalue("postgres") if kind == "postgres" else FILES.get(kind, "pyspark://"))
+
+    def put(table):
+        data = pa.Table.from_pandas(table.reset_index(), preserve_index=False)
+        if kind == "postgres":
+            return backend.create_table(ibis.util.gen_name("t"), data, temp=True)
+        path = tmp_path / f"{ibis.util.gen_name('t')}.parquet"
+        pa.parquet.write_table(data, path)
+        return backend.read_parquet(path)
+
+    return put
+
+
+every_engine = pytest.mark.parametrize("into_engine", KINDS, indirect=True)
+
+
+def expression(table, snapshot, **given):
+    names = {number: f"name {number}" for number in snapshot.numbers}
+    model, farthest = snapshot.model.cluster_centers_, snapshot.farthest
+    return score_expression(
+        table, "customer_id", snapshot.columns, snapshot.pipeline, model, snapshot.numbers, names, farthest, **given
+    )
+
+
+@pytest.fixture(scope="module")
+def snapshot(prepared, model):
+    return Snapshot("shop", prepared.customers, prepared.columns, prepared.pipeline, model, [1, 2, 4, 5, 7])
+
+
+@every_engine
+def test_scores_profile_and_migration_are_the_same_in_every_engine(into_engine, snapshot):
+    customers = snapshot.customers
+    table = into_engine(customers[snapshot.columns])
+    scores = expression(table, snapshot)
+    found = fetch(scores).set_index("customer_id").loc[customers.index]
+    expected = assign(snapshot.model, snapshot.features(customers), snapshot.numbers)
+    assert (found["segment"] == expected["segment"]).all()
+    np.testing.assert_allclose(found["confidence"], expected["confidence"], atol=1e-9)
+    assert (found["unlike"] == snapshot.unlike(customers)).all()
+    assert (found["name"] == "name " + expected["segment"].astype(str)).all()
+
+    in_engine = fetch(profile_expression(table, scores, "customer_id", ["orders", "spend"])).set_index("segment")
+    own = profiles(customers[["orders", "spend"]], expected["segment"], ["orders", "spend"], min_cell=1)
+    for name in ("orders", "spend"):
+        np.testing.assert_allclose(in_engine[name], own.loc[own["column"] == name, "mean"], rtol=1e-9)
+    assert in_engine["customers"].to_dict() == expected["segment"].value_counts().to_dict()
+
+    before, after = expected["segment"].iloc[100:], expected["segment"].iloc[:-50].replace({1: 2})
+    pairs = migration_expression(into_engine(before.to_frame()), into_engine(after.to_frame()), "customer_id")
+    pd.testing.assert_frame_equal(
+        migration_table(fetch(pairs)), migration(before, after), check_names=False, check_dtype=False
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    transform=st.sampled_from(["none", "log", "yeo-johnson", "auto"]),
+    scale=st.sampled_from(["none", "standard", "robust", "minmax"]),
+    outliers=st.sampled_from(["keep", "winsorise", "clip", "drop"]),
+    missing=st.sampled_from(["median", "most_frequent", "drop", "indicator"]),
+    seed=st.integers(0, 2**31),
+)
+def test_features_are_scikit_learns_whatever_the_settings(transform, scale, outliers, missing, seed):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "spend": rng.lognormal(2, 1.5, 60),
+            "visits": rng.poisson(3, 60).astype(float),
+            "change": rng.normal(0, 1, 60) if transform != "log" else rng.uniform(0, 1, 60),
+        },
+        index=pd.Index([f"c{n}" for n in range(60)], name="customer_id"),
+    )
+    table.iloc[rng.integers(60, size=8), rng.integers(3, size=8)] = np.nan
+    made = prepare(
+        table, list(table), transform=transform, scale=scale, outliers=outliers, missing=missing, weights={"spend": 2.0}
+    )
+    new = table if missing != "drop" else table.dropna()
+    theirs = made.pipeline.transform(numbers(new)).to_numpy()
+    there = connect().create_table("t", pa.Table.from_pandas(new.reset_index(), preserve_index=False), temp=True)
+    features = feature_columns(there, made.pipeline, list(table))
+    named = {f"f{place}": feature for place, feature in enumerate(features)}
+    own = fetch(there.select("customer_id", **named)).set_index("customer_id").loc[new.index]
+    np.testing.assert_allclose(own, theirs, rtol=1e-7, atol=1e-9)
+
+
+def test_customers_with_missing_values_can_be_left_out(snapshot):
+    customers = snapshot.customers[snapshot.columns].copy()
+    customers.iloc[:7, 0] = np.nan
+    table = connect().create_table("t", pa.Table.from_pandas(customers.reset_index(), preserve_index=False))
+    whole = customers.dropna()
+    assert set(fetch(expression(table, snapshot, drop_missing=True))["customer_id"]) == set(whole.index)
+
+
+def test_quantile_transform_has_no_expression(prepared):
+    made = prepare(prepared.customers, ["orders", "spend"], transform="quantile")
+    table = connect().create_table("t", pa.Table.from_pandas(prepared.customers[["orders", "spend"]]))
+    with pytest.raises(DataError, match="QuantileTransformer cannot be carried out by an engine; score a file"):
+        feature_columns(table, made.pipeline, ["orders", "spend"])
+
+
+def test_single_feature_and_equal_distances_give_the_first_segment():
+    table = pd.DataFrame({"a": [0.0, 5, 10, 10]}, index=pd.Index(list("wxyz"), name="customer_id"))
+    made = prepare(table, ["a"], outliers="keep", transform="none", scale="none")
+    snapshot = Snapshot("t", table, ["a"], made.pipeline, fit_segments(table.iloc[[0, 2, 3]], 2))
+    there = connect().create_table("t", pa.Table.from_pandas(table.reset_index(), preserve_index=False))
+    found = fetch(expression(there, snapshot)).set_index("customer_id").loc[list("wxyz")]
+    assert found["segment"].tolist() == [2, 1, 1, 1]
+    assert found["confidence"].tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "polars", "postgres", "spark"])
+def test_sample_of_many_customers_is_drawn_by_their_ids(kind, request, monkeypatch):
+    skip_unless(kind)
+    address = request.getfixturevalue("postgres") if kind == "postgres" else FILES.get(kind, "pyspark://")
+    monkeypatch.setattr("segnb.data.customers.MOST_CUSTOMERS", 500)
+    first, again, other = (
+        load_customers(check_parameters({"engine": address, "customers": "", "seed": seed})) for seed in (0, 0, 1)
+    )
+    assert 400 < len(first.table) < 600
+    assert first.table.index.equals(again.table.index)
+    assert len(first.table.index.intersection(other.table.index)) < 250
+    assert "sample drawn by the id" in [rule.rule for rule in first.rules]
+
+
+def test_command_scores_a_table_of_a_warehouse_where_it_lives(published, postgres, tmp_path):
+    import shutil
+
+    import pyarrow.parquet as pq
+
+    from segnb.runs.store import Run
+
+    shutil.copytree(published, tmp_path / "outputs" / "shop")
+    backend, own = connect(postgres), Run("shop", published).read("customers.parquet")
+    backend.create_table("log", pq.read_table("data/shop_purchases.parquet"))
+    backend.create_table("people", pa.Table.from_pandas(own.reset_index(), preserve_index=False))
+    backend.create_table("half", pa.Table.from_pandas(own[["orders"]].reset_index(), preserve_index=False))
+    backend.con.commit()
+    expected = pd.read_csv(published / "segments.csv", index_col=0)["segment"]
+    for table in ("log", "people"):
+        given = ["-p", f"engine={postgres}", "-o", f"{table}_scored"]
+        done = segnb("score", "shop", table, *given, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "1,963 customers: 535 in 1, 457 in 2" in done.stdout
+        scored = fetch(connect(postgres).table(f"{table}_scored")).set_index("customer_id")
+        assert scored["segment"].loc[expected.index].equals(expected.astype(scored["segment"].dtype))
+    twice = segnb("score", "shop", "people", *given, cwd=tmp_path)
+    assert twice.returncode == 2
+    assert "people_scored: cannot be created" in twice.stderr
+    short = segnb("score", "shop", "half", "-p", f"engine={postgres}", cwd=tmp_path)
+    assert short.returncode == 2
+    assert "no column 'recency_days', 'spend'" in short.stderr
