@@ -8,3 +8,6 @@ FOUND_AGAIN = 0.75
 
 LIGHTS = {0.0: "unstable", 0.6: "doubtful", FOUND_AGAIN: "stable", 0.85: "highly stable"}
 """What a segment's Jaccard index means from each value on: Hennig, Comput. Stat. Data Anal. 52, 2007."""
+
+LARGEST = 1e15
+"""Beyond this a float64 no longer holds the cents and sums of squares lose their meaning."""

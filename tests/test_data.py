@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segnb.data import aggregate_customers, clv_summary, load_customers, open_purchases, read_table
+from segnb.data.contract import check_contract
 from segnb.errors import DataError
 from segnb.parameters import Parameters
 
@@ -142,6 +143,23 @@ def test_times_as_text_are_read_and_shifted(tmp_path):
         assert open_purchases(str(tmp_path / "l.csv"), columns, "customer", reading=reading).last_day.day == day
 
 
+def test_dates_that_stand_for_none_and_missing_amounts_are_left_out_and_counted(tmp_path):
+    days = ["2026-01-01", "9999-12-31", "1900-01-01", "2026-01-02", "2026-01-03"]
+    log = pd.DataFrame({"c": list("abcde"), "d": np.array(days, dtype="datetime64[us]"), "m": [1, 2, 3, np.nan, 5.0]})
+    log.to_parquet(tmp_path / "log.parquet")
+    purchases = open_purchases(str(tmp_path / "log.parquet"), {"date": "d", "amount": "m"}, "c")
+    assert (purchases.counts["without_date"], purchases.counts["without_amount"]) == (2, 1)
+    assert str(purchases.last_day) == "2026-01-03"
+
+
+@pytest.mark.parametrize("amount", [np.inf, -1e300])
+def test_absurd_amounts_are_refused(tmp_path, amount):
+    log = pd.DataFrame({"c": ["a", "b"], "d": np.array(["2026-01-01"] * 2, dtype="datetime64[us]"), "m": [1, amount]})
+    log.to_parquet(tmp_path / "log.parquet")
+    with pytest.raises(DataError, match=r"log.parquet: 1 amounts are infinite or beyond 1e\+15; repair them"):
+        open_purchases(str(tmp_path / "log.parquet"), {"date": "d", "amount": "m"}, "c")
+
+
 def test_categories_that_read_alike_keep_their_own_columns(tmp_path):
     LOG.assign(category=["Toys", "toys", *LOG["category"][2:]]).to_parquet(tmp_path / "l.parquet")
     log = open_purchases(str(tmp_path / "l.parquet"), COLUMNS | {"category": "category"}, "customer")
@@ -245,8 +263,19 @@ def write_customers(folder, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("customer_id,age\n1,2\n,3\n", "1 of 2 rows have no 'customer_id'"),
-        ("customer_id,age\n1,2\n1,3\n", "1 ids stand for two or more different rows, the first of them '1'"),
+        ("customer_id,age\n1,2\n,3\n", r"'customer_id' has 1 row without an id \(row 3\), fill the ids"),
+        ("customer_id,age\n1,2\n1,3\n", r"2 rows that share their id with a different row \(row 2: '1', row 3: '1'\)"),
+        ("customer_id,age\n1,2\n2,1e400\n3,5\n", r"'age' has 1 value beyond 1e\+15 \(row 3: inf\)"),
+        (
+            "customer_id,age\n1,2\n2,many\n3,5\n4,6\n5,7\n6,8\n",
+            r"has 1 text in a column of numbers \(row 3: 'many'\)",
+        ),
+        (
+            'customer_id,paid\n1,"$1,234.50"\n2,$3.00\n',
+            r"2 numbers written as text \(row 2: '\$1,234.50'",
+        ),
+        ("customer_id,paid\n1,1.5 EUR\n2,3 USD\n", "2 numbers written as text"),
+        ('customer_id,paid\n1,"1,5"\n2,"2,5"\n', r"say how with reading: \{decimal"),
         ("CustomerID,age\n1,2\n2,2\n", "'CustomerID' looks like the customer's id; say customer_id=CustomerID"),
         ("customer_id,segment\n1,2\n", "'segment' is a name that segnb adds itself"),
     ],
@@ -254,6 +283,29 @@ def write_customers(folder, text):
 def test_faulty_customer_table_is_refused(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         load_customers(write_customers(tmp_path, text))
+
+
+def test_all_faults_of_a_table_are_told_at_once(tmp_path):
+    rows = [f"{number},{number},{number}.5 EUR,x" for number in range(20)]
+    rows += [",1,2 EUR,y", "3,inf,4 EUR,y", *(f"5,{n},1 EUR,y" for n in range(7))]
+    parameters = write_customers(tmp_path, "customer_id,age,paid,town\n" + "\n".join(rows) + "\n")
+    with pytest.raises(DataError) as caught:
+        load_customers(parameters)
+    words = str(caught.value)
+    assert "column 'customer_id' has 1 row without an id (row 22)" in words
+    assert "has 10 rows that share their id with a different row (row 5: '3', row 7: '5', row 23: '3'" in words
+    assert "column 'age' has 1 value beyond 1e+15 (row 23: inf)" in words
+    assert "column 'paid' has 29 numbers written as text (row 2: '0.5 EUR'" in words
+    assert "town" not in words
+    assert "\n" not in words
+
+
+@pytest.mark.parametrize(
+    "column",
+    [["a1", "b2"], ["12 rue X", "4 rue Y"], ["true", "false"], ["2026-01-01", "2026-02-01"], ["AB 12", "CD 3"]],
+)
+def test_text_that_is_text_is_left_alone(column):
+    check_contract(pd.DataFrame({"word": column}), "t.csv")
 
 
 def test_table_without_an_id_gets_its_row_numbers(tmp_path):

@@ -1,20 +1,18 @@
 """The customer table: the table a person brings and the behaviour in the purchase log, joined on the id."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pandas as pd
 from ibis import _
 
-from segnb.data.engines import connect, engine_table, fetch
+from segnb.data.engines import fetch
+from segnb.data.known import read_customers
 from segnb.data.purchases import Purchases, open_purchases
-from segnb.data.tables import RESERVED, check_columns, check_table, ids_as_text, read_table
+from segnb.data.tables import RESERVED
 from segnb.data.transactions import customer_expression, sampled, tidy
 from segnb.errors import DataError
-from segnb.parameters import PARAMETERS, Parameters
-from segnb.paths import is_file
+from segnb.parameters import Parameters
 from segnb.row_log import Rule
 
 MOST_CUSTOMERS = 10_000_000
@@ -127,73 +125,10 @@ def _snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
     return date.fromisoformat(parameters.as_of) if parameters.as_of else purchases.last_day + timedelta(days=1)
 
 
-def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
-    """Return the customer table indexed by id, sorted by it, and the rules it went through.
-
-    Raises
-    ------
-    DataError
-        As `load_customers`.
-    """
-    source, id_column = parameters.customers, parameters.customer_id
-    reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
-    table = _read_source(source, id_column, reading, parameters.engine)
-    if _has_no_id(table, parameters):
-        _check_id_like(table, source)
-        table.index = pd.RangeIndex(1, len(table) + 1, name="row")
-        return table, [
-            Rule("row number taken as id", "customers", len(table), 0, len(table), f"no column {id_column!r}")
-        ]
-    check_columns(table.columns, {"customer_id": id_column}, source)
-    table = ids_as_text(table, id_column)
-    missing = int(table[id_column].isna().sum())
-    if missing:
-        raise DataError(
-            f"{source}: {missing} of {len(table)} rows have no {id_column!r}; fill the ids or remove the rows"
-        )
-    unique = table.drop_duplicates()
-    _check_unique(unique[id_column], source)
-    rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
-    return unique.set_index(id_column).sort_index(), [rule]
-
-
-def _read_source(source: str, id_column: str, reading: Mapping[str, str], engine: str) -> pd.DataFrame:
-    """Return a file, or a table of the engine with its id as text."""
-    if is_file(source, engine):
-        return read_table(source, [id_column], reading)
-    table = engine_table(connect(engine), source, engine)
-    texts = {id_column: table[id_column].cast("string")} if id_column in table.columns else {}
-    return check_table(fetch(table.mutate(**texts)), source)
-
-
 def _check_reserved(table: pd.DataFrame | None, source: str) -> None:
     taken = [name for name in RESERVED if table is not None and name in table]
     if taken:
         raise DataError(f"{source}: column {', '.join(map(repr, taken))} is a name that segnb adds itself; rename it")
-
-
-def _check_id_like(table: pd.DataFrame, source: str) -> None:
-    """Refuse a column of distinct whole numbers that is called an id: k-means would take it for a behaviour."""
-    for name in table.select_dtypes("integer"):
-        called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
-        if called_id and table[name].is_unique:
-            raise DataError(
-                f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
-            )
-
-
-def _has_no_id(table: pd.DataFrame, parameters: Parameters) -> bool:
-    untouched = parameters.customer_id in ("", PARAMETERS["customer_id"].default)
-    return untouched and not parameters.purchases and parameters.customer_id not in table
-
-
-def _check_unique(ids: pd.Series, source: str) -> None:
-    twice = ids[ids.duplicated()].unique()
-    if len(twice):
-        raise DataError(
-            f"{source}: {len(twice)} ids stand for two or more different rows, the first of them "
-            f"{', '.join(map(repr, twice[:5]))}; keep one row per customer"
-        )
 
 
 def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:

@@ -17,9 +17,13 @@ from segnb.data.engines import connect, engine_table, fetch, first_line, local_c
 from segnb.data.tables import check_columns, check_sha256, read_table
 from segnb.errors import DataError
 from segnb.paths import find_file, is_file
+from segnb.thresholds import LARGEST
 
 MOST_CATEGORIES = 8
 """At most this many categories, those with the highest spend, get a share column."""
+
+SPAN = date(1901, 1, 1), date(2099, 12, 31)
+"""A date before or after stands for none, as 9999-12-31 does."""
 
 READ_NO_FILES = ("postgres",)
 """Engines that get a file as a table for the session."""
@@ -182,10 +186,12 @@ def _standard_lines(
             )
     amount = column["amount"] if "amount" in column else column["quantity"] * column["price"]
     amount = amount.cast("float64")
+    amount = amount.isnan().ifelse(ibis.null("float64"), amount)
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
     customer = _text_id(log[customer_id])
     day = _day(column["date"], reading, engine)
+    day = day.between(*(ibis.literal(end) for end in SPAN)).ifelse(day, ibis.null("date"))
     sale = (amount > 0) & (column["quantity"] > 0) if "quantity" in column else amount > 0
     that_day = customer + ":" + day.cast("string")
     order = ibis.coalesce(_text_id(column["order"]), that_day) if "order" in column else that_day
@@ -220,6 +226,7 @@ def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
         without_amount=lines.count(where=customer & dated & ~priced),
         not_sales=lines.count(where=customer & dated & priced & ~lines.is_sale),
         customers=lines.customer_id.nunique(where=customer & dated & priced),
+        absurd=lines.count(where=lines.amount.abs() > LARGEST),
     )
     try:
         found = counts.to_pyarrow().to_pylist()[0]
@@ -227,6 +234,8 @@ def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
         raise DataError(
             f"{source}: {first_line(error)}; say how dates are written with reading: {{dates: …}}"
         ) from None
+    if found["absurd"]:
+        raise DataError(f"{source}: {found['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
     if not found["lines"]:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
     return found

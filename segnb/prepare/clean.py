@@ -9,10 +9,8 @@ from sklearn.pipeline import Pipeline
 from segnb.errors import DataError
 from segnb.prepare.pipeline import build_pipeline, numbers
 from segnb.row_log import Rule
+from segnb.thresholds import LARGEST
 from segnb.transformers import Clipper
-
-LARGEST = 1e15
-"""Beyond this a float64 no longer holds the cents and sums of squares lose their meaning."""
 
 FLOAT32_ROWS = 1_000_000
 """Above this many rows the feature matrix is float32."""

@@ -1,0 +1,126 @@
+"""What a customer table must hold to: every fault is told at once, with how often it is there and the first rows."""
+
+import re
+import warnings
+from collections.abc import Callable
+
+import pandas as pd
+
+from segnb.errors import DataError
+from segnb.thresholds import LARGEST
+
+MOSTLY = 0.8
+"""A text column of which at least this share of the values are numbers is one of numbers."""
+
+NUMBER = re.compile(
+    r"[-+(]?\s*[^\w\s.,+-]?\s*\d[\d.,' \u00a0]*(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?", re.IGNORECASE
+)
+"""A number as people write it: with a sign, thousands separated, a currency before or after it."""
+
+TOLD = 5
+"""So many rows of each fault are named."""
+
+FAULTS = {
+    # check: what there is once or more often, what to do
+    "id is there": ("row without an id", "rows without an id", "fill the ids or remove the rows"),
+    "id is unique": ("", "rows that share their id with a different row", "keep one row per customer"),
+    "finite": (f"value beyond {LARGEST:g}", f"values beyond {LARGEST:g}", "repair them"),
+    "numbers are numbers": (
+        "text in a column of numbers",
+        "texts in a column of numbers",
+        "repair them, or say how numbers are written with reading: {decimal: …, thousands: …}",
+    ),
+    "numbers are not text": (
+        "number written as text",
+        "numbers written as text",
+        "say how with reading: {decimal: …, thousands: …}, or take signs and units out of them",
+    ),
+}
+
+
+def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> None:
+    """Check a customer table against the contract.
+
+    An id in every row and in one row only; no infinite or absurd number; no column of numbers that was read as text
+    because of how some of them are written.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As read from `source`, rows numbered from 0.
+    source : str
+    id_column : str, optional
+
+    Raises
+    ------
+    DataError
+        If it does not hold; all faults are listed with their number and their first rows, the header being row 1.
+
+    >>> check_contract(pd.DataFrame({"spend": [1.0, 1e300]}), "t.csv")
+    Traceback (most recent call last):
+    segnb.errors.DataError: t.csv: column 'spend' has 1 value beyond 1e+15 (row 3: 1e+300), repair them
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # pandera looks at pyspark, if that is installed
+        import pandera.pandas as pa
+
+    checks = {name: _checks_of(column) for name, column in table.items() if name != id_column}
+    if id_column:
+        checks[id_column] = {"id is there": _is_there, "id is unique": _is_unique}
+    columns = {name: pa.Column(None, _named(pa, found), nullable=True) for name, found in checks.items() if found}
+    try:
+        pa.DataFrameSchema(columns).validate(table, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        faults = errors.failure_cases.groupby(["column", "check"], sort=False)
+        told = [_words(column, check, rows) for (column, check), rows in faults]
+        raise DataError(f"{source}: {'; '.join(told)}") from None
+
+
+def _named(pa, checks: dict) -> list:
+    return [pa.Check(check, name=name, error=name, ignore_na=False) for name, check in checks.items()]
+
+
+def _is_there(ids: pd.Series) -> pd.Series:
+    return ids.notna()
+
+
+def _is_unique(ids: pd.Series) -> pd.Series:
+    return ids.isna() | ~ids.duplicated(keep=False)
+
+
+def _is_finite(values: pd.Series) -> pd.Series:
+    return values.isna() | (values.astype(float).abs() <= LARGEST)
+
+
+def _checks_of(column: pd.Series) -> dict[str, Callable[[pd.Series], pd.Series]]:
+    """Return the checks for a column by its kind."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return {}
+    if pd.api.types.is_numeric_dtype(column):
+        return {"finite": _is_finite}
+    text = column.dropna().astype(str).str.strip()
+    plain = pd.to_numeric(text, errors="coerce").notna()
+    written = text.map(lambda value: bool(NUMBER.fullmatch(value))).astype(bool)
+    if text.empty or written.mean() < MOSTLY or plain.all():
+        return {}
+    if plain.mean() >= MOSTLY:
+        return {"numbers are numbers": lambda values: values.isna() | _at(values, text.index[plain])}
+    return {"numbers are not text": lambda values: ~_at(values, text.index[written])}
+
+
+def _at(values: pd.Series, rows: pd.Index) -> pd.Series:
+    return pd.Series(values.index.isin(rows), index=values.index)
+
+
+def _words(column: str, check: str, rows: pd.DataFrame) -> str:
+    one, many, remedy = FAULTS[check]
+    first = rows.sort_values("index").head(TOLD)
+    places = [f"row {int(row) + 2}{_shown(value)}" for row, value in zip(first["index"], first["failure_case"])]
+    places += ["…"] if len(rows) > TOLD else []
+    return f"column {column!r} has {len(rows)} {one if len(rows) == 1 else many} ({', '.join(places)}), {remedy}"
+
+
+def _shown(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    return f": {value:g}" if isinstance(value, float) else f": {str(value)[:40]!r}"
