@@ -67,6 +67,26 @@ def run(
 
 
 @app.command()
+def init(
+    table: Annotated[str, typer.Argument(help="One row per customer; or, alone, a purchase log.", show_default=False)],
+    log: Annotated[str, typer.Argument(help="A purchase log, one row per order line.", show_default=False)] = "",
+    out: Annotated[
+        Path | None, typer.Option("-o", metavar="OUT", help="The preset to write.", show_default="RUN.yaml")
+    ] = None,
+) -> None:
+    """Look at the files and write a commented preset to start from."""
+    from segnb.files import write_whole
+    from segnb.new_preset import new_preset
+
+    run, text = new_preset(table, log)
+    path = out or Path(f"{run}.yaml")
+    if path.exists():
+        raise DataError(f"{path}: is there already; name another file with -o")
+    write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    typer.echo(f"{text}\npreset: {path}; look through it, then: segnb run {path}")
+
+
+@app.command()
 def score(
     name: Annotated[str, typer.Argument(metavar="RUN", help="The run whose segments to give.", show_default=False)],
     table: Annotated[

