@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test lab engines bench trial lock shop clean help
+.PHONY: report test lab engines bench bench-large trial lock shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -13,6 +13,7 @@ help:
 	@echo "make lab      JupyterLab on the notebooks"
 	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
 	@echo "make bench    the benchmarks, as ratios"
+	@echo "make bench-large  those of the engines with 200 million lines too"
 	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
 	@echo "make shop     plant the built-in shop's data again"
 	@echo "make lock     choose the newest versions again"
@@ -37,7 +38,11 @@ trial: $(VENV)/ready
 bench: $(VENV)/ready
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/bench_choose_k.py
 	$(BIN)/python tests/benchmarks/bench_interpret_iterate.py
+	$(BIN)/python tests/benchmarks/bench_engines.py
 	$(BIN)/python tests/benchmarks/bench_run.py
+
+bench-large: $(VENV)/ready
+	$(BIN)/python tests/benchmarks/bench_engines.py --large
 
 shop: $(VENV)/ready
 	$(BIN)/python -m segnb.samples

@@ -12,6 +12,7 @@ import pytest
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+from engines import FILES, postgres_server, skip_unless
 from hypothesis import settings
 
 from segnb.cluster import assign, centres, fit_segments
@@ -88,6 +89,21 @@ def published(tmp_path_factory):
     done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "outputs" / "shop"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The address of a PostgreSQL server that these tests start and end."""
+    skip_unless("postgres")
+    with postgres_server() as address:
+        yield address
+
+
+@pytest.fixture
+def engine(request):
+    """The address of an engine, by its kind: see `every_engine`."""
+    skip_unless(request.param)
+    return FILES.get(request.param) or request.getfixturevalue("postgres")
 
 
 def customers(prefix, sizes, middles=MIDDLES, columns="ab"):

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 PASSWORD = "s3cret-of-the-tests"
-KINDS = ["duckdb", "duckdb, 500 MB", "polars", "postgres", "spark"]
+FILES = {
+    "duckdb": "duckdb://",
+    "duckdb, 500 MB": "duckdb://?memory_limit=500MB",
+    "polars": "polars://",
+    "spark": "pyspark://",
+}
+KINDS = [*FILES, "postgres"]
+every_engine = pytest.mark.parametrize("engine", KINDS, indirect=True)
 
 
 def postgres_bin():

@@ -6,7 +6,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from engines import why_not
+from hypothesis import given as drawn
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from segnb.data import aggregate_customers, clv_summary, load_customers, open_purchases, read_table
@@ -222,7 +224,7 @@ def test_categories_may_come_from_a_product_table(tmp_path):
 
 
 @settings(max_examples=25, deadline=None)
-@given(
+@drawn(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(1, 6), st.integers(0, 40), st.integers(-500, 5000)),
         min_size=1,
@@ -237,7 +239,11 @@ def test_aggregation_agrees_with_plain_python(tmp_path_factory, rows):
     written = lines.assign(day=start + pd.to_timedelta(lines["day"], unit="D"), amount=lines["cents"] / 100)
     path = tmp_path_factory.mktemp("log") / "log.parquet"
     written.to_parquet(path)
-    table = aggregate_customers(open_purchases(str(path), COLUMNS, "customer"), date(2026, 2, 1), window_days=20)
+    given = {"as_of": date(2026, 2, 1), "window_days": 20}
+    table = aggregate_customers(open_purchases(str(path), COLUMNS, "customer"), **given)
+    if not why_not("polars"):
+        second = aggregate_customers(open_purchases(str(path), COLUMNS, "customer", engine="polars://"), **given)
+        pd.testing.assert_frame_equal(second, table, rtol=1e-9)
     expected = {}
     for customer in "abc":
         own = [row for row in lines.itertuples() if row.customer == customer and row.day > 31 - 20 and row.day <= 31]

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, segnb
-from engines import KINDS, PASSWORD, free_port, postgres_server, skip_unless
+from engines import PASSWORD, every_engine, free_port
 
 from segnb.data import clv_summary, load_customers, open_purchases
 from segnb.data.engines import connect
@@ -14,26 +14,6 @@ from segnb.errors import DataError, RunError
 from segnb.parameters import check_parameters
 
 SHOP = ROOT / "data" / "shop_purchases.parquet"
-FILES = {"duckdb": "duckdb://", "duckdb, 500 MB": "duckdb://?memory_limit=500MB", "polars": "polars://"}
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    skip_unless("postgres")
-    with postgres_server() as address:
-        yield address
-
-
-@pytest.fixture
-def engine(request):
-    """The address of an engine, by its kind."""
-    skip_unless(request.param)
-    if request.param == "postgres":
-        return request.getfixturevalue("postgres")
-    return FILES.get(request.param, "pyspark://")
-
-
-every_engine = pytest.mark.parametrize("engine", KINDS, indirect=True)
 
 
 @every_engine

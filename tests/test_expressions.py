@@ -1,12 +1,15 @@
 """Scoring, profile and migration in an engine agree with scikit-learn and pandas on every row."""
 
+import shutil
+
 import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import segnb
-from engines import KINDS, postgres_server, skip_unless
+from engines import every_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,36 +28,23 @@ from segnb.interpret import profiles
 from segnb.iterate import Snapshot, migration
 from segnb.parameters import check_parameters
 from segnb.prepare import numbers, prepare
-
-FILES = {"duckdb": "duckdb://", "duckdb, 500 MB": "duckdb://?memory_limit=500MB", "polars": "polars://"}
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    skip_unless("postgres")
-    with postgres_server() as address:
-        yield address
+from segnb.runs.store import Run
 
 
 @pytest.fixture
-def into_engine(request, tmp_path):
-    """A function that puts a DataFrame into an engine, by the engine's kind."""
-    kind = request.param
-    skip_unless(kind)
-    backend = connect(request.getfixturevalue("postgres") if kind == "postgres" else FILES.get(kind, "pyspark://"))
+def into_engine(engine, tmp_path):
+    """A function that puts a DataFrame into an engine."""
+    backend = connect(engine)
 
     def put(table):
         data = pa.Table.from_pandas(table.reset_index(), preserve_index=False)
-        if kind == "postgres":
+        if engine.startswith("postgres"):
             return backend.create_table(ibis.util.gen_name("t"), data, temp=True)
         path = tmp_path / f"{ibis.util.gen_name('t')}.parquet"
-        pa.parquet.write_table(data, path)
+        pq.write_table(data, path)
         return backend.read_parquet(path)
 
     return put
-
-
-every_engine = pytest.mark.parametrize("into_engine", KINDS, indirect=True)
 
 
 def expression(table, snapshot, **given):
@@ -151,13 +141,11 @@ def test_single_feature_and_equal_distances_give_the_first_segment():
     assert found["confidence"].tolist() == [1, 0, 1, 1]
 
 
-@pytest.mark.parametrize("kind", ["duckdb", "polars", "postgres", "spark"])
-def test_sample_of_many_customers_is_drawn_by_their_ids(kind, request, monkeypatch):
-    skip_unless(kind)
-    address = request.getfixturevalue("postgres") if kind == "postgres" else FILES.get(kind, "pyspark://")
+@every_engine
+def test_sample_of_many_customers_is_drawn_by_their_ids(engine, monkeypatch):
     monkeypatch.setattr("segnb.data.customers.MOST_CUSTOMERS", 500)
     first, again, other = (
-        load_customers(check_parameters({"engine": address, "customers": "", "seed": seed})) for seed in (0, 0, 1)
+        load_customers(check_parameters({"engine": engine, "customers": "", "seed": seed})) for seed in (0, 0, 1)
     )
     assert 400 < len(first.table) < 600
     assert first.table.index.equals(again.table.index)
@@ -166,12 +154,6 @@ def test_sample_of_many_customers_is_drawn_by_their_ids(kind, request, monkeypat
 
 
 def test_command_scores_a_table_of_a_warehouse_where_it_lives(published, postgres, tmp_path):
-    import shutil
-
-    import pyarrow.parquet as pq
-
-    from segnb.runs.store import Run
-
     shutil.copytree(published, tmp_path / "outputs" / "shop")
     backend, own = connect(postgres), Run("shop", published).read("customers.parquet")
     backend.create_table("log", pq.read_table("data/shop_purchases.parquet"))

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, SHARED, segnb
+from engines import every_engine
 
 from segnb.data import clv_summary, load_customers, open_purchases
+from segnb.data.engines import fetch
 from segnb.parameters import check_parameters
 from segnb.paths import find_file
 from segnb.presets import read_preset
@@ -44,7 +46,8 @@ def test_online_retail_runs_to_the_report(tmp_path):
     finished(tmp_path, ROOT / "data" / "online_retail.yaml", "-p", f"purchases={ONLINE_RETAIL}")
 
 
-def test_cdnow_sample_agrees_with_the_published_summary(tmp_path):
+@every_engine
+def test_cdnow_sample_agrees_with_the_published_summary(engine, tmp_path):
     """2,357 customers: frequency exactly, times within 0.005 weeks, spend to the cent (Fader and Hardie)."""
     names = ["master_id", "customer_id", "date", "cds", "dollars"]
     sample = pd.read_csv(
@@ -52,7 +55,9 @@ def test_cdnow_sample_agrees_with_the_published_summary(tmp_path):
     )
     sample.assign(dollars=sample["dollars"].astype(float)).to_parquet(tmp_path / "sample.parquet")
     columns = {"date": "date", "amount": "dollars"}
-    log = open_purchases(str(tmp_path / "sample.parquet"), columns, "customer_id", reading={"dates": "%Y%m%d"})
+    log = open_purchases(
+        str(tmp_path / "sample.parquet"), columns, "customer_id", reading={"dates": "%Y%m%d"}, engine=engine
+    )
     found = clv_summary(log, date(1997, 9, 30))
     published = pd.read_csv(find_file("package:lifetimes/datasets/cdnow_customers_summary_with_transactions.csv"))
     assert len(found) == len(published) == 2357
@@ -64,10 +69,16 @@ def test_cdnow_sample_agrees_with_the_published_summary(tmp_path):
 
 
 @needs_online_retail
-def test_online_retail_cleans_to_the_known_sums():
+@every_engine
+def test_online_retail_cleans_to_the_known_sums(engine):
     preset = check_parameters(read_preset("data/online_retail.yaml") | {"purchases": str(ONLINE_RETAIL)})
     log = open_purchases(
-        preset.purchases, preset.purchase_columns, preset.customer_id, returns="exclude", reading=preset.reading
+        preset.purchases,
+        preset.purchase_columns,
+        preset.customer_id,
+        returns="exclude",
+        reading=preset.reading,
+        engine=engine,
     )
     lines = log.lines
     known = lines.agg(
@@ -76,7 +87,7 @@ def test_online_retail_cleans_to_the_known_sums():
         orders=lines.order_id.nunique(),
         sales=lines.amount.sum(),
     )
-    found = known.to_pyarrow().to_pylist()[0]
+    found = fetch(known).iloc[0]
     assert (found["n"], found["customers"], found["orders"]) == (397_884, 4_338, 18_532)
     assert found["sales"] == pytest.approx(8_911_407.904, abs=0.001)
     assert (log.counts["lines"], log.counts["without_customer"]) == (541_909, 135_080)
