@@ -1,8 +1,10 @@
 """What a customer table must hold to: every fault is told at once, with how often it is there and the first rows."""
 
+import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -16,6 +18,9 @@ NUMBER = re.compile(
     r"[-+(]?\s*[^\w\s.,+-]?\s*\d[\d.,' \u00a0]*(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?", re.IGNORECASE
 )
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
+
+FEW = 20
+"""So few different texts are classes, even if they are numbers."""
 
 TOLD = 5
 """So many rows of each fault are named."""
@@ -60,8 +65,7 @@ def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> Non
     Traceback (most recent call last):
     segnb.errors.DataError: t.csv: column 'spend' has 1 value beyond 1e+15 (row 3: 1e+300), repair them
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # pandera looks at pyspark, if that is installed
+    with _unmoved():
         import pandera.pandas as pa
 
     checks = {name: _checks_of(column) for name, column in table.items() if name != id_column}
@@ -69,11 +73,23 @@ def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> Non
         checks[id_column] = {"id is there": _is_there, "id is unique": _is_unique}
     columns = {name: pa.Column(None, _named(pa, found), nullable=True) for name, found in checks.items() if found}
     try:
-        pa.DataFrameSchema(columns).validate(table, lazy=True)
+        with _unmoved():
+            pa.DataFrameSchema(columns).validate(table, lazy=True)
     except pa.errors.SchemaErrors as errors:
         faults = errors.failure_cases.groupby(["column", "check"], sort=False)
         told = [_words(column, check, rows) for (column, check), rows in faults]
         raise DataError(f"{source}: {'; '.join(told)}") from None
+
+
+@contextmanager
+def _unmoved() -> Iterator[None]:
+    """Keep pandera's look at pyspark, if that is installed, from warning and from setting variables."""
+    added = {"SPARK_LOCAL_IP", "PYARROW_IGNORE_TIMEZONE"} - set(os.environ)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support", FutureWarning)
+        yield
+    for name in added:
+        os.environ.pop(name, None)
 
 
 def _named(pa, checks: dict) -> list:
@@ -101,7 +117,8 @@ def _checks_of(column: pd.Series) -> dict[str, Callable[[pd.Series], pd.Series]]
     text = column.dropna().astype(str).str.strip()
     plain = pd.to_numeric(text, errors="coerce").notna()
     written = text.map(lambda value: bool(NUMBER.fullmatch(value))).astype(bool)
-    if text.empty or written.mean() < MOSTLY or plain.all():
+    few = text.nunique() <= min(FEW, len(text) / 2)  # classes such as 1, 2, 3+
+    if text.empty or few or written.mean() < MOSTLY or plain.all():
         return {}
     if plain.mean() >= MOSTLY:
         return {"numbers are numbers": lambda values: values.isna() | _at(values, text.index[plain])}

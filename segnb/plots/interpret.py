@@ -14,6 +14,9 @@ from segnb.colours import segment_colours
 from segnb.plots.style import INK, MUTED, new_axes, styled
 from segnb.wording import label, shortened
 
+BOX = [0.05, 0.25, 0.5, 0.75, 0.95]
+"""The quantiles that a box plot shows."""
+
 
 @styled
 def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", ax: Axes | None = None) -> Axes:
@@ -144,20 +147,20 @@ def _panels(number: int, most: int, width: float, height: float) -> tuple[Figure
 
 def _boxes(values: pd.Series, segments: pd.Series, ax: Axes) -> None:
     colours = segment_colours(segments)
-    groups = [values.dropna(), *(values[(segments == segment).to_numpy()].dropna() for segment in colours)]
-    drawn = ax.boxplot(
-        groups,
-        tick_labels=["all", *colours],
-        whis=(5, 95),
-        showfliers=False,
-        patch_artist=True,
-        widths=0.7,
-        medianprops={"color": INK},
-    )
-    for box, colour in zip(drawn["boxes"], [MUTED, *colours.values()]):
+    quantiles = values.groupby(segments.to_numpy()).quantile(BOX).unstack()
+    quantiles.loc["all"] = values.quantile(BOX)
+    rows = [("all", MUTED), *colours.items()]
+    stats = [_box(str(name), quantiles.loc[name]) for name, _ in rows]
+    drawn = ax.bxp(stats, showfliers=False, patch_artist=True, widths=0.7, medianprops={"color": INK})
+    for box, (_, colour) in zip(drawn["boxes"], rows):
         box.set(facecolor=colour, linewidth=0.8)
     ax.axhline(values.median(), color=MUTED, linestyle="--", linewidth=1)
     ax.grid(axis="x", visible=False)
+
+
+def _box(name: str, quantiles: pd.Series) -> dict[str, object]:
+    names = ["whislo", "q1", "med", "q3", "whishi"]
+    return {"label": name, "fliers": [], **dict(zip(names, quantiles))}
 
 
 def _mosaic(rows: pd.DataFrame, sizes: pd.Series, ax: Axes) -> None:

@@ -3,8 +3,8 @@
 import math
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -65,7 +65,8 @@ def rank2d(table: pd.DataFrame, when: str, ax: Axes | None = None) -> Axes:
 
 def _histogram(values: pd.Series, ax: Axes, colour: str, title: str) -> None:
     ax.set_visible(True)
-    sns.histplot(values.dropna().astype(float).to_numpy(), bins=30, color=colour, element="step", alpha=0.85, ax=ax)
+    counts, edges = np.histogram(values.dropna().astype(float), bins=30)
+    ax.stairs(counts, edges, fill=True, color=colour, alpha=0.85)
     ax.set(xlabel="", ylabel="", yticks=[])
     ax.set_title(title, fontsize=9)
     ax.tick_params(labelsize=8)

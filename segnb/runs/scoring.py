@@ -20,7 +20,7 @@ from segnb.parameters import Parameters, check_parameters
 from segnb.prepare import check_numeric, numbers
 from segnb.runs.names import names_of
 from segnb.runs.snapshots import snapshot_of
-from segnb.runs.store import Run, safe_csv
+from segnb.runs.store import Run, write_csv
 from segnb.wording import listed, percent
 
 BLOCK = 125_000
@@ -124,7 +124,7 @@ def write_scores(scores: Scores, path: Path) -> None:
         If the file cannot be written, or its name ends otherwise.
     """
     writers: dict[str, Callable[[Path], Any]] = {
-        ".csv": lambda beside: safe_csv(scores.table).to_csv(beside, encoding="utf-8"),
+        ".csv": lambda beside: write_csv(scores.table, beside),
         ".parquet": lambda beside: scores.table.to_parquet(beside),
     }
     if path.suffix.lower() not in writers:
