@@ -92,10 +92,10 @@ def load_customers(
     as_of = _snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     categories = purchases.top_categories() if categories is None else categories
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
-    some, there = sampled(expression, MOST_CUSTOMERS, parameters.seed)
+    some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
     behaviour = tidy(fetch(some))
-    rules += _log_rules(purchases, there, as_of, parameters)
-    if there > MOST_CUSTOMERS:
+    rules += _log_rules(purchases, there or len(behaviour), as_of, parameters)
+    if there:
         note = f"of {there:,}; segnb score gives the others their segments"
         rules.append(Rule("sample drawn by the id", "customers", there, there - len(behaviour), len(behaviour), note))
     if behaviour.empty:

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import ibis
-import pandas as pd
 import pyarrow.parquet as pq
 from ibis import _
 
@@ -36,8 +35,9 @@ class Purchases:
     Attributes
     ----------
     lines : ibis.Table
-        One row per order line of a known customer with a known date: `customer_id`, `order_id` (text),
-        `day` (date), `amount` (float), and where the log has them `product`, `category`, `discount`.
+        One row per order line of a known customer with a known date: `customer_id` and `order_id` (whole numbers or
+        text; a line may have no order), `day` (date), `amount` (float), and where the log has them `product`,
+        `category`, `discount`.
     counts : dict of str to int
         What was read and what was left out, in lines, and the number of customers.
     first_day, last_day : date
@@ -120,11 +120,8 @@ def open_purchases(
     category = _product_categories(backend, products, columns, reading, engine) if products else None
     sales = lines.filter(_.is_sale) if returns == "exclude" else lines
     known = sales.filter(_.customer_id.notnull(), _.day.notnull(), _.amount.notnull()).drop("is_sale")
-    counts = _count_lines(lines, source)
-    first, last = fetch(
-        known.agg(first=_.day.min(), last=_.day.max()).cast({"first": "string", "last": "string"})
-    ).iloc[0]
-    if pd.isna(last):
+    counts, first, last = _count_lines(lines, source, returns == "exclude")
+    if not last:
         raise DataError(f"{source}: none of the {counts['lines']} lines has a customer, a date and an amount")
     return Purchases(known, counts, date.fromisoformat(first), date.fromisoformat(last), category)
 
@@ -189,20 +186,24 @@ def _standard_lines(
     amount = amount.isnan().ifelse(ibis.null("float64"), amount)
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
-    customer = _text_id(log[customer_id])
+    customer = _id(log[customer_id])
     day = _day(column["date"], reading, engine)
     day = day.between(*(ibis.literal(end) for end in SPAN)).ifelse(day, ibis.null("date"))
     sale = (amount > 0) & (column["quantity"] > 0) if "quantity" in column else amount > 0
-    that_day = customer + ":" + day.cast("string")
-    order = ibis.coalesce(_text_id(column["order"]), that_day) if "order" in column else that_day
+    order = _id(column["order"]) if "order" in column else day
     texts = {name: _text_id(column[name]) for name in ("product", "category") if name in column}
     money = {"discount": column["discount"].cast("float64").abs()} if "discount" in column else {}
     return log.select(customer_id=customer, order_id=order, day=day, amount=amount, is_sale=sale, **texts, **money)
 
 
+def _id(column: ibis.Column) -> ibis.Column:
+    """Return an id as a whole number where it is one, which is counted faster, else as text."""
+    kind = column.type()
+    return column.cast("int64") if kind.is_floating() or kind.is_integer() else column.cast("string").nullif("")
+
+
 def _text_id(column: ibis.Column) -> ibis.Column:
-    whole = column.cast("int64") if column.type().is_floating() else column
-    return whole.cast("string").nullif("")
+    return _id(column).cast("string")
 
 
 def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.Column:
@@ -216,9 +217,10 @@ def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.C
     return (local_clock(column, reading["zone"], engine) if reading.get("zone") else column).date()
 
 
-def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
-    """Return how many lines there are, and for each fault those that have it and none of the faults before."""
+def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[dict[str, int], str, str]:
+    """Return the number of lines, and for each fault of those with it and none before; the first and the last day."""
     customer, dated, priced = (lines[name].notnull() for name in ("customer_id", "day", "amount"))
+    counted = customer & dated & priced & lines.is_sale if sales_only else customer & dated & priced
     counts = lines.agg(
         lines=lines.count(),
         without_customer=lines.count(where=~customer),
@@ -227,6 +229,8 @@ def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
         not_sales=lines.count(where=customer & dated & priced & ~lines.is_sale),
         customers=lines.customer_id.nunique(where=customer & dated & priced),
         absurd=lines.count(where=lines.amount.abs() > LARGEST),
+        first=lines.day.min(where=counted).cast("string"),
+        last=lines.day.max(where=counted).cast("string"),
     )
     try:
         found = counts.to_pyarrow().to_pylist()[0]
@@ -238,4 +242,5 @@ def _count_lines(lines: ibis.Table, source: str) -> dict[str, int]:
         raise DataError(f"{source}: {found['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
     if not found["lines"]:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
-    return found
+    first, last = found.pop("first"), found.pop("last")
+    return found, first, last

@@ -49,17 +49,20 @@ def customer_expression(
     past = purchases.with_category().filter(_.day <= as_of)
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
     figures = window.group_by("customer_id").agg(**_sums(window, categories)).filter(_.orders > 0)
-    return figures.join(first, "customer_id").select("customer_id", **_behaviours(figures, first, as_of, categories))
+    joined = figures.join(first, "customer_id")
+    identity = {"customer_id": figures.customer_id.cast("string")}
+    return joined.select(**identity, **_behaviours(figures, first, as_of, categories))
 
 
-def sampled(customers: ibis.Table, most: int, seed: int) -> tuple[ibis.Table, int]:
-    """Return a table of customers, and how many there are; beyond `most` of them a sample of about so many.
+def sampled(customers: ibis.Table, at_most: int, most: int, seed: int) -> tuple[ibis.Table, int]:
+    """Return a table of customers, and 0; with more than `most` a sample of about so many, and how many there are.
 
-    Who is in the sample depends on the id and the seed only, so that the same customers are drawn again.
+    They are counted only if `at_most`, which is known, leaves it open. Who is in the sample depends on the id and the
+    seed only, so that the same customers are drawn again.
     """
-    there = int(fetch(customers.agg(there=_.count())).loc[0, "there"])
+    there = int(fetch(customers.agg(there=_.count())).loc[0, "there"]) if at_most > most else 0
     if there <= most:
-        return customers, there
+        return customers, 0
     parts = 1_000_000
     drawn = (customers.customer_id + f":{seed}").hash() % parts
     return customers.filter((drawn + parts) % parts < round(parts * most / there)), there
@@ -95,7 +98,7 @@ def clv_summary(purchases: Purchases, as_of: date) -> pd.DataFrame:
         T=ibis.literal(as_of).delta(first.first, unit="day") / 7,
         monetary_value=repeat.monetary_value.fill_null(0.0),
     )
-    return fetch(table).set_index("customer_id").sort_index()
+    return fetch(table).astype({"customer_id": "str"}).set_index("customer_id").sort_index()
 
 
 def share_column(category: str) -> str:
@@ -112,7 +115,8 @@ def _sums(window: ibis.Table, categories: Sequence[str]) -> dict[str, ibis.Value
     sums = {
         "last": window.day.max(where=sale),
         "first": window.day.min(where=sale),
-        "orders": window.order_id.nunique(where=sale),
+        "orders": window.order_id.nunique(where=sale)
+        + window.day.nunique(where=sale & window.order_id.isnull()),  # such lines of a day are an order
         "spend": window.amount.sum(),
         "paid": window.amount.sum(where=sale),
     }
