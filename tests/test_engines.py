@@ -187,11 +187,11 @@ def test_missing_driver_names_the_extra(monkeypatch):
 def test_duckdb_spills_under_a_memory_limit(tmp_path):
     """More lines than fit into the limit are aggregated all the same, to the same figures."""
     rng = np.random.default_rng(0)
-    n = 3_000_000
+    n = 1_200_000
     log = pd.DataFrame(
         {
-            "c": rng.integers(0, 400_000, n),
-            "o": rng.integers(0, 1_500_000, n).astype(str),
+            "c": rng.integers(0, 200_000, n),
+            "o": rng.integers(0, 600_000, n).astype(str),
             "d": pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 365, n), unit="D"),
             "m": rng.integers(1, 9000, n) / 100,
         }
@@ -199,7 +199,11 @@ def test_duckdb_spills_under_a_memory_limit(tmp_path):
     log.to_parquet(tmp_path / "log.parquet")
     columns = {"order": "o", "date": "d", "amount": "m"}
     tables = []
-    for address in ("duckdb://", "duckdb://?memory_limit=120MB&threads=2"):
-        given = {"engine": address, "customers": "", "purchases": str(tmp_path / "log.parquet"), "customer_id": "c"}
-        tables.append(load_customers(check_parameters(given | {"purchase_columns": columns})).table)
+    little = "duckdb://?memory_limit=60MB&threads=2"
+    for address in ("duckdb://", little):
+        given = {"customers": "", "purchases": str(tmp_path / "log.parquet"), "customer_id": "c"}
+        given |= {"engine": address, "purchase_columns": columns}
+        tables.append(load_customers(check_parameters(given)).table)
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)
+    with pytest.raises(RunError, match="the engine stopped answering"):
+        load_customers(check_parameters(given | {"engine": f"{little}&max_temp_directory_size=1MB"}))

@@ -275,7 +275,7 @@ def test_run_can_end_early_and_be_continued(small):
     assert "there is no run 'nix' to continue" in early.stderr
     listed = segnb("runs", cwd=small).stdout.splitlines()
     assert listed[0].split() == ["run", "as_of", "customers", "k", "verdict", "silhouette", "decision", "sizes"]
-    assert listed[1].split()[:4] == ["r", "–", "3", "natural"]
+    assert listed[1].split()[:3] == ["r", "–", "3"]
 
 
 def test_compared_with_an_earlier_run(small):

@@ -46,6 +46,7 @@ def timeline(runs: list[Run], decision: str = "") -> pd.DataFrame:
         `segment_N` per segment with its share of the customers.
     """
     table = pd.DataFrame([_row(run) for run in runs])
+    table = table.astype({"customers": "Int64", "k": "Int64", "silhouette": "float64"})
     if decision:
         table.loc[table.index[-1], "decision"] = decision
     shares = sorted((name for name in table if name.startswith("segment_")), key=lambda name: int(name[8:]))
@@ -62,6 +63,7 @@ def timeline_text(table: pd.DataFrame) -> str:
     sizes = table.filter(regex=r"^segment_\d+$")
     words = [" ".join(percent(share) for share in row if not pd.isna(share)) for row in sizes.to_numpy(dtype=float)]
     shown = table.drop(columns=sizes.columns).assign(sizes=words)
+    shown = shown.astype(dict.fromkeys(shown.select_dtypes("number"), "float64"))
     return shown.to_string(index=False, na_rep="–", float_format=lambda value: number(value, 2))
 
 
