@@ -184,10 +184,9 @@ def test_missing_driver_names_the_extra(monkeypatch):
         connect("postgres://host/shop")
 
 
-def test_duckdb_spills_under_a_memory_limit(tmp_path):
-    """More lines than fit into the limit are aggregated all the same, to the same figures."""
+def test_log_larger_than_the_memory_limit_gives_the_same_figures(tmp_path):
     rng = np.random.default_rng(0)
-    n = 1_200_000
+    n, limit = 3_200_000, 80
     log = pd.DataFrame(
         {
             "c": rng.integers(0, 200_000, n),
@@ -199,11 +198,10 @@ def test_duckdb_spills_under_a_memory_limit(tmp_path):
     log.to_parquet(tmp_path / "log.parquet")
     columns = {"order": "o", "date": "d", "amount": "m"}
     tables = []
-    little = "duckdb://?memory_limit=60MB&threads=2"
+    little = f"duckdb://?memory_limit={limit}MB&threads=2"
+    assert log.memory_usage(deep=True).sum() > 1.4 * limit * 1e6
     for address in ("duckdb://", little):
         given = {"customers": "", "purchases": str(tmp_path / "log.parquet"), "customer_id": "c"}
         given |= {"engine": address, "purchase_columns": columns}
         tables.append(load_customers(check_parameters(given)).table)
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)
-    with pytest.raises(RunError, match="the engine stopped answering"):
-        load_customers(check_parameters(given | {"engine": f"{little}&max_temp_directory_size=1MB"}))

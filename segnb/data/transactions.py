@@ -48,7 +48,10 @@ def customer_expression(
     first = ever.group_by("customer_id").agg(first_ever=_.day.min())
     past = purchases.with_category().filter(_.day <= as_of)
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
-    figures = window.group_by("customer_id").agg(**_sums(window, categories)).filter(_.orders > 0)
+    figures = window.group_by("customer_id").agg(**_sums(window, categories))
+    for name, parts in _counted(window, categories).items():
+        figures = figures.left_join(_distinct(window, name, parts), "customer_id").drop("customer_id_right")
+    figures = figures.filter(_.orders > 0).view()
     joined = figures.join(first, "customer_id")
     identity = {"customer_id": figures.customer_id.cast("string")}
     return joined.select(**identity, **_behaviours(figures, first, as_of, categories))
@@ -115,20 +118,29 @@ def _sums(window: ibis.Table, categories: Sequence[str]) -> dict[str, ibis.Value
     sums = {
         "last": window.day.max(where=sale),
         "first": window.day.min(where=sale),
-        "orders": window.order_id.nunique(where=sale)
-        + window.day.nunique(where=sale & window.order_id.isnull()),  # such lines of a day are an order
         "spend": window.amount.sum(),
         "paid": window.amount.sum(where=sale),
     }
-    if "product" in window.columns:
-        sums["products"] = window["product"].nunique(where=sale)
     if "discount" in window.columns:
         sums["discounted"] = window.amount.sum(where=sale & (window.discount > 0))
-    if categories:
-        sums["categories"] = window.category.nunique(where=sale)
     for number, category in enumerate(categories):
         sums[f"paid_{number}"] = window.amount.sum(where=sale & (window.category == category))
     return sums
+
+
+def _counted(window: ibis.Table, categories: Sequence[str]) -> dict[str, dict[str, ibis.Column]]:
+    """Return what is counted without repetition; lines without an order count by their day."""
+    day = window.order_id.isnull().ifelse(window.day, ibis.null("date"))
+    counted = {"orders": {"order_id": window.order_id, "day": day}}
+    counted |= {"products": {"product": window["product"]}} if "product" in window.columns else {}
+    return counted | ({"categories": {"category": window.category}} if categories else {})
+
+
+def _distinct(window: ibis.Table, name: str, parts: dict[str, ibis.Column]) -> ibis.Table:
+    """Return how many different values each customer has in sales, in two steps that an engine can spill to disk."""
+    there = window.select("customer_id", "amount", **parts).filter(_.amount >= 0).drop("amount")
+    known = there if "day" in parts else there.filter(_[next(iter(parts))].notnull())
+    return known.distinct().group_by("customer_id").agg(**{name: _.count()})
 
 
 def _behaviours(
@@ -145,7 +157,8 @@ def _behaviours(
         "days_between_orders": figures["last"].delta(figures["first"], unit="day") / gaps,
         "tenure_days": today.delta(first.first_ever, unit="day"),
     }
-    behaviours |= {name: figures[name] for name in ("products", "categories") if name in figures.columns}
+    counts = [name for name in ("products", "categories") if name in figures.columns]
+    behaviours |= {name: figures[name].coalesce(0) for name in counts}
     if "discounted" in figures.columns:
         behaviours["discount_share"] = figures.discounted.fill_null(0.0) / paid
     for number, category in enumerate(categories):
