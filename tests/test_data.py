@@ -198,7 +198,7 @@ def test_lines_left_out_are_counted(log):
     [
         ({"date": "day"}, "needs date, and amount or both quantity and price"),
         ({"date": "when", "amount": "amount"}, "no column 'when'"),
-        ({"date": "day", "amount": "category"}, "'category' .amount. is string, not a number"),
+        ({"date": "day", "amount": "category"}, "'category' has 7 values that are no numbers"),
         ({"date": "category", "amount": "amount"}, "say how dates are written"),
     ],
 )
@@ -349,6 +349,28 @@ def test_log_that_shares_no_customer_is_an_error(log, tmp_path):
     update = {"purchases": log, "customer_id": "customer", "purchase_columns": columns}
     with pytest.raises(DataError, match="share no customer id"):
         load_customers(write_customers(tmp_path, "customer,age\nz,40\n").model_copy(update=update))
+
+
+def test_few_lines_years_after_all_others_do_not_say_what_the_day_is(tmp_path):
+    columns = {"order": "order", "date": "day", "amount": "amount"}
+    lines = pd.concat([LOG] * 50, ignore_index=True).astype({"day": "datetime64[us]"})
+    lines.loc[0, "day"] = pd.Timestamp("2062-01-01")
+    lines.to_parquet(tmp_path / "log.parquet")
+    given = Parameters(
+        customers="", purchases=str(tmp_path / "log.parquet"), customer_id="customer", purchase_columns=columns
+    )
+    with pytest.raises(DataError, match=r"1 order lines from 2062-01-01 on lie more than 365 days after all others"):
+        load_customers(given)
+    found = {
+        rule.rule: rule.affected for rule in load_customers(given.model_copy(update={"as_of": "2026-02-06"})).rules
+    }
+    assert found["after 2026-02-06 left out"] == 1
+
+
+@pytest.mark.parametrize(("end", "cut"), [("1\n", False), ("1", True)])
+def test_missing_last_line_break_is_told(tmp_path, end, cut):
+    rules = load_customers(write_customers(tmp_path, f"customer_id,age\n1,2\n2,{end}")).rules
+    assert any("may be cut short" in rule.rule for rule in rules) == cut
 
 
 def test_short_log_says_that_its_window_is_not_full(log):

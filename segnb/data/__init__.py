@@ -1,6 +1,6 @@
 """Reading: tables from files, the purchase log, and the customer table built from both."""
 
-from segnb.data.customers import CustomerTable, load_customers, open_log
+from segnb.data.customers import CustomerTable, load_customers, open_log, snapshot_day
 from segnb.data.known import read_customers
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import column_names, read_table
@@ -18,4 +18,5 @@ __all__ = [
     "open_purchases",
     "read_customers",
     "read_table",
+    "snapshot_day",
 ]

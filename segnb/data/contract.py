@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pandas as pd
 
+from segnb.data.faults import fault_words, how_written
 from segnb.errors import DataError
 from segnb.thresholds import LARGEST
 
@@ -21,9 +22,6 @@ NUMBER = re.compile(
 
 FEW = 20
 """So few different texts are classes, even if they are numbers."""
-
-TOLD = 5
-"""So many rows of each fault are named."""
 
 FAULTS = {
     # check: what there is once or more often, what to do
@@ -131,13 +129,8 @@ def _at(values: pd.Series, rows: pd.Index) -> pd.Series:
 
 def _words(column: str, check: str, rows: pd.DataFrame) -> str:
     one, many, remedy = FAULTS[check]
-    first = rows.sort_values("index").head(TOLD)
-    places = [f"row {int(row) + 2}{_shown(value)}" for row, value in zip(first["index"], first["failure_case"])]
-    places += ["…"] if len(rows) > TOLD else []
-    return f"column {column!r} has {len(rows)} {one if len(rows) == 1 else many} ({', '.join(places)}), {remedy}"
-
-
-def _shown(value: object) -> str:
-    if pd.isna(value):
-        return ""
-    return f": {value:g}" if isinstance(value, float) else f": {str(value)[:40]!r}"
+    first = rows.sort_values("index")
+    if check.startswith("numbers"):
+        remedy = how_written(first["failure_case"].astype(str), remedy)
+    places = ((int(row) + 2, value) for row, value in zip(first["index"], first["failure_case"]))
+    return fault_words(column, len(rows), one, many, places, remedy)

@@ -9,14 +9,18 @@ from ibis import _
 from segnb.data.engines import fetch
 from segnb.data.known import read_customers
 from segnb.data.purchases import Purchases, open_purchases
-from segnb.data.tables import RESERVED
-from segnb.data.transactions import customer_expression, sampled, tidy
+from segnb.data.tables import RESERVED, cut_rule
+from segnb.data.transactions import customer_expression, fetch_customers, sampled
 from segnb.errors import DataError
 from segnb.parameters import Parameters
+from segnb.paths import is_file
 from segnb.row_log import Rule
 
 MOST_CUSTOMERS = 10_000_000
 """Segments are made from this many customers of a log at most."""
+
+GAP, STRAY = 365, 0.01
+"""So many days without a purchase before at most this share of the lines: their dates are wrong."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,11 @@ def load_customers(
     if not parameters.purchases:
         return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
     purchases = log or open_log(parameters)
-    as_of = _snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
+    as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     categories = purchases.top_categories() if categories is None else categories
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
     some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
-    behaviour = tidy(fetch(some))
+    behaviour = fetch_customers(some)
     rules += _log_rules(purchases, there or len(behaviour), as_of, parameters)
     if there:
         note = f"of {there:,}; segnb score gives the others their segments"
@@ -121,8 +125,26 @@ def open_log(parameters: Parameters) -> Purchases:
     )
 
 
-def _snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
-    return date.fromisoformat(parameters.as_of) if parameters.as_of else purchases.last_day + timedelta(days=1)
+def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
+    """Return `as_of`, or the day after the last purchase.
+
+    Raises
+    ------
+    DataError
+        If a few purchases lie years after all others, so that they and not the log would say what the day is.
+    """
+    if parameters.as_of:
+        return date.fromisoformat(parameters.as_of)
+    days = fetch(purchases.lines.group_by("day").agg(lines=_.count()), order_by="day")
+    later = days["lines"][::-1].cumsum()[::-1] <= STRAY * days["lines"].sum()
+    gaps = pd.to_datetime(days["day"]).diff() > pd.Timedelta(days=GAP)
+    if (later & gaps).any():
+        at = (later & gaps).idxmax()
+        raise DataError(
+            f"{parameters.purchases}: {days['lines'][at:].sum():,} order lines from {days['day'][at]} on lie more than "
+            f"{GAP} days after all others, which end on {days['day'][at - 1]}; repair their dates, or say as_of"
+        )
+    return purchases.last_day + timedelta(days=1)
 
 
 def _check_reserved(table: pd.DataFrame | None, source: str) -> None:
@@ -133,6 +155,8 @@ def _check_reserved(table: pd.DataFrame | None, source: str) -> None:
 
 def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:
     counts, rules = purchases.counts, []
+    if is_file(parameters.purchases, parameters.engine):
+        rules += cut_rule(parameters.purchases, "order lines", counts["lines"])
     left = counts["lines"]
     for name in ("without_customer", "without_date", "without_amount"):
         rules.append(Rule(f"{name.replace('_', ' ')} left out", "order lines", left, counts[name], left - counts[name]))

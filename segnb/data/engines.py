@@ -69,8 +69,13 @@ def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Tabl
         ) from None
 
 
-def fetch(table: ibis.Table) -> pd.DataFrame:
-    """Return a table of an engine as a DataFrame.
+def kept(table: ibis.Table) -> ibis.Table:
+    """Return a table that is asked for more than once; inside this process it is computed now, and once."""
+    return table.cache() if table.get_backend().name == "duckdb" else table.view()
+
+
+def fetch(table: ibis.Table, order_by: str = "") -> pd.DataFrame:
+    """Return a table of an engine as a DataFrame, its rows in the order of a column.
 
     Raises
     ------
@@ -78,7 +83,8 @@ def fetch(table: ibis.Table) -> pd.DataFrame:
         If the engine breaks off.
     """
     try:
-        return table.to_pyarrow().to_pandas()
+        found = table.to_pyarrow()
+        return (found.sort_by(order_by) if order_by else found).to_pandas()
     except Exception as error:
         raise RunError(
             f"the engine stopped answering ({first_line(error)}); run the same command again when it is back"

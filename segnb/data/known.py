@@ -7,7 +7,7 @@ import pandas as pd
 
 from segnb.data.contract import check_contract
 from segnb.data.engines import connect, engine_table, fetch
-from segnb.data.tables import check_columns, check_table, ids_as_text, read_table
+from segnb.data.tables import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file
@@ -25,19 +25,19 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     source, id_column = parameters.customers, parameters.customer_id
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
     table = _read_source(source, id_column, reading, parameters.engine)
+    rules = cut_rule(source, "customers", len(table)) if is_file(source, parameters.engine) else []
     if _has_no_id(table, parameters):
         _check_id_like(table, source)
         check_contract(table, source)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
-        return table, [
-            Rule("row number taken as id", "customers", len(table), 0, len(table), f"no column {id_column!r}")
-        ]
+        note = f"no column {id_column!r}"
+        return table, [*rules, Rule("row number taken as id", "customers", len(table), 0, len(table), note)]
     check_columns(table.columns, {"customer_id": id_column}, source)
     table = ids_as_text(table, id_column)
     unique = table.drop_duplicates()
     check_contract(unique, source, id_column)
     rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
-    return unique.set_index(id_column).sort_index(), [rule]
+    return unique.set_index(id_column).sort_index(), [*rules, rule]
 
 
 def _read_source(source: str, id_column: str, reading: Mapping[str, str], engine: str) -> pd.DataFrame:

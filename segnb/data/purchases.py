@@ -1,19 +1,16 @@
 """The purchase log: open it under segnb's own column names and count what is left out."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from pathlib import Path
 
 import ibis
-import pyarrow.parquet as pq
 from ibis import _
 
 from segnb.addresses import EMBEDDED
-from segnb.data.engines import connect, engine_table, fetch, first_line, local_clock
-from segnb.data.tables import check_columns, check_sha256, read_table
+from segnb.data.engines import connect, fetch, first_line, kept, local_clock
+from segnb.data.sources import open_source
+from segnb.data.tables import check_sha256
 from segnb.errors import DataError
 from segnb.paths import find_file, is_file
 from segnb.thresholds import LARGEST
@@ -23,9 +20,6 @@ MOST_CATEGORIES = 8
 
 SPAN = date(1901, 1, 1), date(2099, 12, 31)
 """A date before or after stands for none, as 9999-12-31 does."""
-
-READ_NO_FILES = ("postgres",)
-"""Engines that get a file as a table for the session."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +32,8 @@ class Purchases:
         One row per order line of a known customer with a known date: `customer_id` and `order_id` (whole numbers or
         text; a line may have no order), `day` (date), `amount` (float), and where the log has them `product`,
         `category`, `discount`.
+    customers : ibis.Table
+        One row per customer: `customer_id` and `first_ever`, the day of the first purchase, missing with returns only.
     counts : dict of str to int
         What was read and what was left out, in lines, and the number of customers.
     first_day, last_day : date
@@ -47,6 +43,7 @@ class Purchases:
     """
 
     lines: ibis.Table
+    customers: ibis.Table
     counts: dict[str, int]
     first_day: date
     last_day: date
@@ -110,20 +107,16 @@ def open_purchases(
     if is_file(source, engine):
         check_sha256(find_file(source), source, pinned)
     backend = connect(engine)
-    texts = [customer_id, *(columns[meaning] for meaning in ("order", "product") if meaning in columns)]
-    log = _open_table(backend, source, texts, reading, engine)
     inside = dict(columns)
     if products:
         inside.pop("category", None)
-    check_columns(log.columns, _needed(inside, customer_id), source)
-    lines = _standard_lines(log, inside, customer_id, reading, source, engine)
+    log = open_source(backend, source, _needed(inside, customer_id), _kinds(inside, customer_id), reading, engine)
+    lines = _standard_lines(log, inside, customer_id, reading, engine)
     category = _product_categories(backend, products, columns, reading, engine) if products else None
     sales = lines.filter(_.is_sale) if returns == "exclude" else lines
     known = sales.filter(_.customer_id.notnull(), _.day.notnull(), _.amount.notnull()).drop("is_sale")
-    counts, first, last = _count_lines(lines, source, returns == "exclude")
-    if not last:
-        raise DataError(f"{source}: none of the {counts['lines']} lines has a customer, a date and an amount")
-    return Purchases(known, counts, date.fromisoformat(first), date.fromisoformat(last), category)
+    customers, counts, first, last = _count_lines(lines, source, returns == "exclude")
+    return Purchases(known, customers, counts, date.fromisoformat(first), date.fromisoformat(last), category)
 
 
 def _product_categories(
@@ -131,34 +124,10 @@ def _product_categories(
 ) -> ibis.Table:
     """Return the category of each product, the first by name where a product stands under two."""
     names = {meaning: columns.get(meaning, "") for meaning in ("product", "category")}
-    table = _open_table(backend, products, [names["product"]], reading, engine)
-    check_columns(table.columns, {f"purchase_columns {meaning}": name for meaning, name in names.items()}, products)
+    needed = {f"purchase_columns {meaning}": name for meaning, name in names.items()}
+    table = open_source(backend, products, needed, dict.fromkeys(names.values(), "text"), reading, engine)
     category = table.select(product=_text_id(table[names["product"]]), category=_text_id(table[names["category"]]))
     return category.group_by("product").agg(category=_.category.min())
-
-
-def _open_table(
-    backend: ibis.BaseBackend, source: str, texts: list[str], reading: Mapping[str, str], engine: str
-) -> ibis.Table:
-    """Return a table of the engine, or a file as one: parquet stays on disk, the rest is read and checked first."""
-    if not is_file(source, engine):
-        return engine_table(backend, source, engine)
-    path = find_file(source)
-    if path.suffix.lower() != ".parquet":
-        path = Path(_scratch().name) / f"{ibis.util.gen_name('segnb')}.parquet"
-        read_table(source, texts, reading).to_parquet(path, index=False)
-    try:
-        if backend.name in READ_NO_FILES:
-            return backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
-        return backend.read_parquet(path)
-    except Exception as error:
-        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
-
-
-@cache
-def _scratch() -> tempfile.TemporaryDirectory:
-    """Return the folder, gone with this process, of text files as parquet, which every engine reads."""
-    return tempfile.TemporaryDirectory(prefix="segnb-")
 
 
 def _needed(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
@@ -171,16 +140,16 @@ def _needed(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
     return {"customer_id": customer_id, **{f"purchase_columns {meaning}": name for meaning, name in columns.items()}}
 
 
+def _kinds(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
+    """Return what is in the columns: text, a number or a date."""
+    kinds = {"date": "date"} | dict.fromkeys(("amount", "quantity", "price", "discount"), "number")
+    return {customer_id: "text"} | {name: kinds.get(meaning, "text") for meaning, name in columns.items()}
+
+
 def _standard_lines(
-    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], source: str, engine: str
+    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], engine: str
 ) -> ibis.Table:
     column = {meaning: log[name] for meaning, name in columns.items()}
-    for meaning in {"amount", "quantity", "price", "discount"} & set(column):
-        if not column[meaning].type().is_numeric():
-            raise DataError(
-                f"{source}: column {columns[meaning]!r} ({meaning}) is {column[meaning].type()}, not a number; "
-                "say how numbers are written with reading: {decimal: …, thousands: …}"
-            )
     amount = column["amount"] if "amount" in column else column["quantity"] * column["price"]
     amount = amount.cast("float64")
     amount = amount.isnan().ifelse(ibis.null("float64"), amount)
@@ -217,30 +186,51 @@ def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.C
     return (local_clock(column, reading["zone"], engine) if reading.get("zone") else column).date()
 
 
-def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[dict[str, int], str, str]:
-    """Return the number of lines, and for each fault of those with it and none before; the first and the last day."""
-    customer, dated, priced = (lines[name].notnull() for name in ("customer_id", "day", "amount"))
-    counted = customer & dated & priced & lines.is_sale if sales_only else customer & dated & priced
-    counts = lines.agg(
+def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis.Table, dict[str, int], str, str]:
+    """Return the customers; the number of lines, for each fault with it and none before; the first and the last day."""
+    dated, priced = lines.day.notnull(), lines.amount.notnull()
+    whole = dated & priced
+    counted = whole & lines.is_sale if sales_only else whole
+    by_customer = lines.group_by("customer_id").agg(
         lines=lines.count(),
-        without_customer=lines.count(where=~customer),
-        without_date=lines.count(where=customer & ~dated),
-        without_amount=lines.count(where=customer & dated & ~priced),
-        not_sales=lines.count(where=customer & dated & priced & ~lines.is_sale),
-        customers=lines.customer_id.nunique(where=customer & dated & priced),
+        without_date=lines.count(where=~dated),
+        without_amount=lines.count(where=dated & ~priced),
+        not_sales=lines.count(where=whole & ~lines.is_sale),
+        whole=lines.count(where=whole),
         absurd=lines.count(where=lines.amount.abs() > LARGEST),
-        first=lines.day.min(where=counted).cast("string"),
-        last=lines.day.max(where=counted).cast("string"),
+        first=lines.day.min(where=counted),
+        last=lines.day.max(where=counted),
+        first_ever=lines.day.min(where=lines.is_sale if sales_only else lines.amount >= 0),
     )
     try:
-        found = counts.to_pyarrow().to_pylist()[0]
+        by_customer = kept(by_customer)
+        known = by_customer.customer_id.notnull()
+        faults = ("without_date", "without_amount", "not_sales")
+        found = fetch(
+            by_customer.agg(
+                lines=_.lines.sum(),
+                without_customer=_.lines.sum(where=~known),
+                **{name: by_customer[name].sum(where=known) for name in faults},
+                customers=by_customer.count(where=known & (_.whole > 0)),
+                absurd=_.absurd.sum(),
+                first=_["first"].min(where=known).cast("string"),
+                last=_["last"].max(where=known).cast("string"),
+            )
+        )
     except Exception as error:
         raise DataError(
             f"{source}: {first_line(error)}; say how dates are written with reading: {{dates: …}}"
         ) from None
-    if found["absurd"]:
-        raise DataError(f"{source}: {found['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
-    if not found["lines"]:
+    first, last = found.pop("first")[0], found.pop("last")[0]
+    counts = {name: int(count) for name, count in found.fillna(0).iloc[0].items()}
+    _check_counts(counts, source)
+    if not isinstance(last, str):
+        raise DataError(f"{source}: none of the {counts['lines']:,} lines has a customer, a date and an amount")
+    return by_customer.filter(known).select("customer_id", "first_ever"), counts, first, last
+
+
+def _check_counts(counts: dict[str, int], source: str) -> None:
+    if counts["absurd"]:
+        raise DataError(f"{source}: {counts['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
+    if not counts["lines"]:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
-    first, last = found.pop("first"), found.pop("last")
-    return found, first, last

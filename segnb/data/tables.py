@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from segnb.errors import DataError
 from segnb.files import sha256
 from segnb.paths import find_file
+from segnb.row_log import Rule
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
 MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
@@ -56,14 +57,20 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
         table = _READERS[kind](path, source, id_columns, reading)
     except DataError:
         raise
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{source}: byte {error.start} is not {error.encoding}; name the encoding, "
-            "for instance reading: {encoding: latin-1}"
-        ) from None
     except Exception as error:
-        raise DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}") from None
+        raise unreadable(source, kind, error) from None
     return check_table(table, source)
+
+
+def unreadable(source: str, kind: str, error: Exception) -> DataError:
+    """Return the error that says why a file cannot be read, in one line."""
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
+        where = f"byte {error.start} is" if isinstance(error, UnicodeDecodeError) else "there are bytes that are"
+        encoding = error.encoding if isinstance(error, UnicodeDecodeError) else "utf-8"
+        return DataError(
+            f"{source}: {where} not {encoding}; name the encoding, for instance reading: {{encoding: latin-1}}"
+        )
+    return DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}")
 
 
 def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[str]:
@@ -81,9 +88,33 @@ def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[
             return list(pd.read_excel(path, nrows=0))
         with _opened(path, reading.get("encoding") or "utf-8-sig") as lines:
             delimiter = reading.get("delimiter") or DELIMITERS[kind]
-            return next(_rows(lines, delimiter), [])
+            header = next(_rows(lines, delimiter), [])
     except Exception as error:
-        raise DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}") from None
+        raise unreadable(source, kind, error) from None
+    check_header(header, source, delimiter)
+    return header
+
+
+def ends_with(path: Path, mark: str, encoding: str | None = None) -> bool:
+    """Return whether a text file ends with a mark, line breaks aside."""
+    end = ""
+    with _opened(path, encoding or "utf-8-sig") as file:
+        while block := file.read(2**20):
+            end = block.rstrip("\r\n")[-len(mark) :] or end
+    return end == mark
+
+
+def cut_rule(source: str, unit: str, rows: int) -> list[Rule]:
+    """Return a line for the row log if a text file does not end with a line break, as one that was cut short."""
+    path = find_file(source)
+    if path.suffix.lower() not in DELIMITERS:
+        return []
+    with open(path, "rb") as file:
+        file.seek(-min(4, path.stat().st_size), 2)
+        end = file.read()
+    if end.rstrip(b"\0")[-1:] in (b"\n", b"\r"):
+        return []
+    return [Rule("no line break at the end: the last row may be cut short", unit, rows, 1, rows, "kept")]
 
 
 def check_columns(columns: pd.Index | list[str], needed: Mapping[str, str], source: str) -> None:
@@ -139,7 +170,7 @@ def _check_fields(path: Path, source: str, delimiter: str, encoding: str) -> lis
     with _opened(path, encoding) as lines:
         rows = _rows(lines, delimiter)
         header = next(rows, [])
-        _check_header(header, source, delimiter)
+        check_header(header, source, delimiter)
         for number, row in enumerate(rows, 2):
             if row and len(row) != len(header):
                 raise DataError(
@@ -157,7 +188,8 @@ def _rows(lines: TextIO, delimiter: str) -> Iterator[list[str]]:
     return (line.split() for line in lines) if delimiter == " " else csv.reader(lines, delimiter=delimiter)
 
 
-def _check_header(header: list[str], source: str, delimiter: str) -> None:
+def check_header(header: list[str], source: str, delimiter: str) -> None:
+    """Raise a `DataError` if a text file's header is missing, undivided, or names a column twice."""
     if not header:
         raise DataError(f"{source}: the file is empty; expected a header and at least one row")
     seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)

@@ -16,7 +16,7 @@ def aggregate_customers(
     purchases: Purchases, as_of: date, window_days: int = 0, categories: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return one row per customer with at least one order in the window, ordered by id; see `customer_expression`."""
-    return tidy(fetch(customer_expression(purchases, as_of, window_days, categories)))
+    return fetch_customers(customer_expression(purchases, as_of, window_days, categories))
 
 
 def customer_expression(
@@ -44,17 +44,22 @@ def customer_expression(
         `tenure_days` since the first order, and where the log allows them `products`, `categories`
         (distinct), `discount_share` (of spend, on lines with a discount) and the category shares.
     """
-    ever = purchases.lines.filter(_.day <= as_of, _.amount >= 0)
-    first = ever.group_by("customer_id").agg(first_ever=_.day.min())
     past = purchases.with_category().filter(_.day <= as_of)
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
-    figures = window.group_by("customer_id").agg(**_sums(window, categories))
-    for name, parts in _counted(window, categories).items():
+    figures = _figures(window, categories)
+    for name, parts in _counted(window).items():
         figures = figures.left_join(_distinct(window, name, parts), "customer_id").drop("customer_id_right")
     figures = figures.filter(_.orders > 0).view()
-    joined = figures.join(first, "customer_id")
+    joined = figures.join(purchases.customers, "customer_id")
     identity = {"customer_id": figures.customer_id.cast("string")}
-    return joined.select(**identity, **_behaviours(figures, first, as_of, categories))
+    return joined.select(**identity, **_behaviours(figures, purchases.customers, as_of, categories))
+
+
+def fetch_customers(customers: ibis.Table) -> pd.DataFrame:
+    """Return a table of `customer_expression`, indexed by customer and ordered by it, all numbers float64."""
+    return (
+        fetch(customers, order_by="customer_id").astype({"customer_id": "str"}).set_index("customer_id").astype(float)
+    )
 
 
 def sampled(customers: ibis.Table, at_most: int, most: int, seed: int) -> tuple[ibis.Table, int]:
@@ -113,27 +118,30 @@ def share_column(category: str) -> str:
     return "share_" + re.sub(r"\W+", "_", category.lower()).strip("_")
 
 
-def _sums(window: ibis.Table, categories: Sequence[str]) -> dict[str, ibis.Value]:
+def _figures(window: ibis.Table, categories: Sequence[str]) -> ibis.Table:
+    """Return the sums of each customer, by way of those of each customer and category where there are categories."""
     sale = window.amount >= 0
-    sums = {
-        "last": window.day.max(where=sale),
-        "first": window.day.min(where=sale),
-        "spend": window.amount.sum(),
-        "paid": window.amount.sum(where=sale),
-    }
+    days = {"last": window.day.max(where=sale), "first": window.day.min(where=sale)}
+    sums = {"spend": window.amount.sum(), "paid": window.amount.sum(where=sale)}
     if "discount" in window.columns:
         sums["discounted"] = window.amount.sum(where=sale & (window.discount > 0))
-    for number, category in enumerate(categories):
-        sums[f"paid_{number}"] = window.amount.sum(where=sale & (window.category == category))
-    return sums
+    if not categories:
+        return window.group_by("customer_id").agg(**days, **sums)
+    parts = window.group_by("customer_id", "category").agg(**days, **sums).view()
+    return parts.group_by("customer_id").agg(
+        last=_["last"].max(),
+        first=_["first"].min(),
+        **{name: _[name].sum() for name in sums},
+        categories=_.count(where=_.category.notnull() & _["last"].notnull()),
+        **{f"paid_{number}": _.paid.sum(where=_.category == name) for number, name in enumerate(categories)},
+    )
 
 
-def _counted(window: ibis.Table, categories: Sequence[str]) -> dict[str, dict[str, ibis.Column]]:
+def _counted(window: ibis.Table) -> dict[str, dict[str, ibis.Column]]:
     """Return what is counted without repetition; lines without an order count by their day."""
     day = window.order_id.isnull().ifelse(window.day, ibis.null("date"))
     counted = {"orders": {"order_id": window.order_id, "day": day}}
-    counted |= {"products": {"product": window["product"]}} if "product" in window.columns else {}
-    return counted | ({"categories": {"category": window.category}} if categories else {})
+    return counted | ({"products": {"product": window["product"]}} if "product" in window.columns else {})
 
 
 def _distinct(window: ibis.Table, name: str, parts: dict[str, ibis.Column]) -> ibis.Table:
@@ -166,8 +174,3 @@ def _behaviours(
         name = name if name not in behaviours else f"{name}_{number}"
         behaviours[name] = figures[f"paid_{number}"].fill_null(0.0) / paid
     return behaviours
-
-
-def tidy(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what was fetched of `customer_expression`, indexed by customer and ordered, all numbers float64."""
-    return table.astype({"customer_id": "str"}).set_index("customer_id").sort_index().astype(float)

@@ -1,13 +1,12 @@
 """Give the customers of an engine's table a run's segments without taking them out of the engine."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any
 
 import ibis
 from ibis import _
 
-from segnb.data import customer_expression, open_log
+from segnb.data import customer_expression, open_log, snapshot_day
 from segnb.data.engines import connect, engine_table, fetch, first_line
 from segnb.errors import DataError
 from segnb.expressions import score_expression
@@ -82,5 +81,4 @@ def _customers(source: str, settings: Parameters, made: Mapping[str, Any]) -> ib
     if not is_log(table.columns, settings, made["columns"]):
         return table
     log = open_log(settings.model_copy(update={"purchases": source}))
-    as_of = date.fromisoformat(settings.as_of) if settings.as_of else log.last_day + timedelta(days=1)
-    return customer_expression(log, as_of, settings.window_days, made["categories"])
+    return customer_expression(log, snapshot_day(settings, log), settings.window_days, made["categories"])

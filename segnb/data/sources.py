@@ -1,0 +1,99 @@
+"""A table of the engine, or a file as one: what a purchase log is read from."""
+
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import ibis
+import pyarrow.parquet as pq
+
+from segnb.data.engines import engine_table, fetch, first_line
+from segnb.data.guesses import pieces
+from segnb.data.tables import check_columns, column_names
+from segnb.data.text_logs import shape_log
+from segnb.errors import DataError
+from segnb.paths import find_file, is_file
+
+READ_NO_FILES = ("postgres",)
+"""Engines that get a file as a table for the session."""
+
+
+def open_source(
+    backend: ibis.BaseBackend,
+    source: str,
+    needed: Mapping[str, str],
+    kinds: Mapping[str, str],
+    reading: Mapping[str, str],
+    engine: str,
+) -> ibis.Table:
+    """Return a table of the engine, or a file as one; parquet whose columns are in shape stays where it is.
+
+    Parameters
+    ----------
+    backend : BaseBackend
+    source : str
+    needed : mapping of str to str
+        The columns that must be there, by the parameter that names them.
+    kinds : mapping of str to {"text", "number", "date"}
+        What is in them.
+    reading : mapping of str to str
+    engine : str
+        The backend's address.
+
+    Raises
+    ------
+    DataError
+        If the source or a column is missing, or what is in them cannot be read: see `shape_log`.
+    """
+    if not is_file(source, engine):
+        table = engine_table(backend, source, engine)
+        check_columns(table.columns, needed, source)
+        _check_numbers(table, source, kinds)
+        _check_one_currency(table, source)
+        return table
+    names = column_names(source, reading)
+    check_columns(names, needed, source)
+    kinds = dict(kinds) | {name: "text" for name in names if _tells_currency(name)}
+    path = shape_log(find_file(source), source, kinds, reading, _scratch_file())
+    try:
+        if backend.name in READ_NO_FILES:
+            table = backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
+        else:
+            table = backend.read_parquet(path)
+    except Exception as error:
+        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
+    _check_one_currency(table, source)
+    return table
+
+
+def _check_numbers(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> None:
+    types = {name: table[name].type() for name, kind in kinds.items() if kind == "number"}
+    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if not kind.is_numeric()]
+    if wrong:
+        raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
+
+
+def _check_one_currency(table: ibis.Table, source: str) -> None:
+    """Refuse amounts in several currencies, which no sum makes sense of."""
+    for name in filter(_tells_currency, table.columns):
+        found = sorted(fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str))
+        if len(found) > 1:
+            raise DataError(
+                f"{source}: column {name!r} tells of {len(found)} currencies ({', '.join(found)}), which cannot "
+                "be added up; bring the amounts to one currency and leave that column out"
+            )
+
+
+def _tells_currency(name: str) -> bool:
+    return "currency" in pieces(name)
+
+
+def _scratch_file() -> Path:
+    return Path(_scratch().name) / f"{ibis.util.gen_name('segnb')}.parquet"
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory:
+    """Return the folder, gone with this process, of files brought into shape."""
+    return tempfile.TemporaryDirectory(prefix="segnb-")
