@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test lab engines bench bench-large trial lock shop clean help
+.PHONY: report test soak lab engines bench bench-large trial lock shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -10,6 +10,7 @@ UV := $(BIN)/uv --quiet
 help:
 	@echo "make report   the environment, then the report on the built-in shop: outputs/shop/index.html"
 	@echo "make test     the environment, then the tests"
+	@echo "make soak     the long form of the tests of faults and load"
 	@echo "make lab      JupyterLab on the notebooks"
 	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
 	@echo "make bench    the benchmarks, as ratios"
@@ -25,6 +26,9 @@ test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest
+
+soak: $(VENV)/ready
+	$(BIN)/pytest -m soak
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab --notebook-dir . notebooks

@@ -46,7 +46,7 @@ def run(
     """Carry out the five notebooks and write the report into outputs/RUN."""
     from segnb.presets import read_preset, read_values
     from segnb.progress import make_progress
-    from segnb.runs.interrupts import INTERRUPTED, ended_by_signals
+    from segnb.runs.interrupts import ended_by_signals
     from segnb.runs.run import run_workflow
 
     begun = time.monotonic()
@@ -58,7 +58,7 @@ def run(
             guard = partial(ended_by_signals, progress.stop)
             folder = run_workflow(values, progress, first=first, last=last, guard=guard)
     except KeyboardInterrupt:
-        typer.echo(INTERRUPTED, err=True)
+        typer.echo("segnb: interrupted", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"{_summary(folder)} ({time.monotonic() - begun:.1f} s)")
     typer.echo(f"report: {folder / 'index.html'}")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from segnb.addresses import EMBEDDED, holds_secret, shown
 from segnb.errors import DataError
+from segnb.paths import LATEST
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A whole run name: at most 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit."""
@@ -123,6 +124,8 @@ class Parameters(BaseModel):
     def _check_run_names(cls, value: str, info: ValidationInfo) -> str:
         if not RUN_NAME.fullmatch(value) and not (value == "" and info.field_name != "run"):
             raise ValueError("a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64")
+        if value == LATEST and info.field_name == "run":
+            raise ValueError("latest stands for the run that was published last; take another name")
         return value
 
     @field_validator("names", mode="before")

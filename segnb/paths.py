@@ -10,6 +10,12 @@ from segnb.errors import DataError
 FILE_KINDS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
 """Endings of the files that are read."""
 
+LATEST = "latest"
+"""What stands for the run that was published last wherever an earlier run is named, and the file with its name."""
+
+STAGES = ".stage"
+"""The folder among the runs in which they grow, each in a folder of its name, beside its lock."""
+
 STEPS = ("prepare", "choose_k", "cluster", "interpret", "iterate")
 
 _PACKAGE = Path(__file__).parent

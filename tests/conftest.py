@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import matplotlib
@@ -73,13 +74,51 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def segnb(*arguments, cwd, env=None):
+def segnb(*arguments, cwd, env=None, **given):
     """Return the finished command `segnb …`."""
     command = [sys.executable, "-m", "segnb", *map(str, arguments)]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SEGNB_")}
     return subprocess.run(
-        command, cwd=cwd, env=clean | (env or {}), capture_output=True, text=True, timeout=600, check=False
+        command, cwd=cwd, env=clean | (env or {}), capture_output=True, text=True, timeout=600, check=False, **given
     )
+
+
+SMALL = [
+    *("-p", "customers=customer_data.csv", "-p", "purchases="),
+    *("-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"),
+]
+"""What makes a run on `write_small`'s table quick."""
+
+
+def write_small(folder):
+    """Write a small table of customers with two kinds of them, and return the folder."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(np.r_[rng.normal(0, 1, (40, 3)), rng.normal(6, 1, (30, 3))])
+    table.columns = ["feature1", "feature2", "feature3"]
+    table.insert(0, "customer_id", [f"c{number:02d}" for number in range(len(table))])
+    table.to_csv(folder / "customer_data.csv", index=False)
+    return folder
+
+
+SURVIVED = Counter()
+
+
+@pytest.fixture
+def survived():
+    """Take down a fault that harmed nothing, for the table at the end."""
+
+    def note(fault):
+        SURVIVED[fault] += 1
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    if SURVIVED:
+        terminalreporter.section("faults survived, with nothing lost")
+        for fault, times in sorted(SURVIVED.items()):
+            terminalreporter.line(f"{times:5}  {fault}")
+        terminalreporter.line(f"{sum(SURVIVED.values()):5}  in all")
 
 
 @pytest.fixture(scope="session")

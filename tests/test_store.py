@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
 from segnb.files import write_whole
+from segnb.runs.manifest import amend_manifest
 from segnb.runs.store import Run, safe_csv
 
 
@@ -48,6 +49,7 @@ def test_model_of_a_foreign_type_is_refused(run):
 
     run.folder.mkdir(parents=True)
     skops.io.dump(Foreign(2), run.folder / "model.skops")
+    amend_manifest(run.folder, "model.skops")
     with pytest.raises(RunError, match="model.skops: cannot be read .*Foreign"):
         run.read("model.skops")
 
@@ -72,6 +74,7 @@ def test_missing_run_names_those_that_exist(project):
 def test_damaged_artifact_is_named(run, name, content):
     run.folder.mkdir(parents=True)
     (run.folder / name).write_bytes(content)
+    amend_manifest(run.folder, name)
     with pytest.raises(RunError, match=f"{name}: cannot be read .*make it again with"):
         run.read(name)
 

@@ -15,7 +15,7 @@ from segnb.data.tables import DELIMITERS, MISSING_MARKS, column_names, ends_with
 from segnb.errors import DataError
 from segnb.thresholds import LARGEST
 
-BLOCK = 32 * 2**20
+BLOCK = 4 * 2**20
 """Bytes of a text file that are looked at together."""
 
 FEW_DATES = 0.001

@@ -13,6 +13,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until what is done in this context, which is short, is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def ended_by_signals(*clean_ups: Callable[[], None]) -> Iterator[None]:
     """Let SIGINT and SIGTERM end this process without a way back: children killed, `clean_ups` called, one line.
 

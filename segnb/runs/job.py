@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from segnb.parameters import Parameters
-from segnb.runs.stage import Stage
 
 
 class Progress(Protocol):
@@ -29,12 +28,10 @@ class Job:
     parameters : Parameters
     steps : list of str
         The steps to carry out.
-    stage : Stage
     manifest : dict
         What will stand in `run.json`.
     """
 
     parameters: Parameters
     steps: list[str]
-    stage: Stage
     manifest: dict[str, Any] = field(default_factory=dict)

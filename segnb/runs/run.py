@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +17,10 @@ from segnb.files import sha256
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import STEPS, find_file, is_file, notebook_path, project_folder
 from segnb.runs.earlier import check_earlier
+from segnb.runs.interrupts import undisturbed
 from segnb.runs.job import Job, Progress
 from segnb.runs.kernels import kernels_ahead
+from segnb.runs.latest import resolved
 from segnb.runs.manifest import MANIFEST, check_file, read_manifest
 from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook
 from segnb.runs.stage import Stage
@@ -55,25 +57,25 @@ def run_workflow(
     RunError
         If a step fails: what there is, with the partial notebook, is kept beside the run's folder.
     """
-    job, copy_from = _plan(values, first, last)
-    folder = job.stage.open(copy_from, _made_from(job.steps[0]))
-    try:
-        with guard(job.stage.discard):
-            _carry_out(job, folder, progress)
-            _finish(job, folder)
-    except RunError as error:
-        remains = job.stage.keep_remains(job.manifest | {"state": "failed", "error": str(error)})
-        raise RunError(f"{error} (kept: {_shown(remains)})") from None
-    except BaseException:
-        job.stage.discard()
-        raise
-    return job.stage.publish(job.manifest | {"state": "complete"})
+    values = dict(values) | {name: resolved(values[name]) for name in ("previous", "start_from") if name in values}
+    with Stage(check_parameters(values).run) as stage:
+        job, copy_from = _plan(stage, values, first, last)
+        folder = stage.open(copy_from, _made_from(job.steps[0]))
+        try:
+            with guard(stage.discard):
+                _carry_out(job, folder, progress)
+                _finish(job, folder)
+        except (RunError, OSError) as error:
+            words = str(error) if isinstance(error, RunError) else f"cannot go on ({error.strerror}: {error.filename})"
+            remains = stage.keep_remains(job.manifest | {"state": "failed", "error": words})
+            raise RunError(f"{words} (kept: {_shown(remains)})" if remains else words) from None
+        with undisturbed():
+            return stage.publish(job.manifest | {"state": "complete"})
 
 
-def _plan(values: Mapping[str, Any], first: str | None, last: str | None) -> tuple[Job, Path | None]:
+def _plan(stage: Stage, values: Mapping[str, Any], first: str | None, last: str | None) -> tuple[Job, Path | None]:
     """Return the job, checked, and the folder of the run that it continues."""
     parameters = check_parameters(values)
-    stage = Stage(parameters.run)
     start, stop = STEPS.index(first or STEPS[0]), STEPS.index(last or STEPS[-1])
     if start > stop:
         raise DataError(f"--from {first} comes after --until {last}; the steps are {', '.join(STEPS)}")
@@ -85,7 +87,7 @@ def _plan(values: Mapping[str, Any], first: str | None, last: str | None) -> tup
         parameters = check_parameters(_revived(recorded["parameters"]) | dict(values))
         _check_upstream(parameters, check_parameters(_revived(recorded["parameters"])), steps, first)
         _check_done(recorded, STEPS[:start], copy_from)
-        _check_kept(copy_from, STEPS[:start])
+        _check_kept(copy_from, recorded["files"], _made_from(first))
     _check_sources(parameters)
     kept = {step: state for step, state in recorded.get("steps", {}).items() if step in STEPS[:start]}
     manifest = {
@@ -96,7 +98,7 @@ def _plan(values: Mapping[str, Any], first: str | None, last: str | None) -> tup
         "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
         "steps": kept,
     }
-    return Job(parameters, steps, stage, manifest), copy_from
+    return Job(parameters, steps, manifest), copy_from
 
 
 def _made_from(first: str) -> set[str]:
@@ -129,9 +131,9 @@ def _check_done(recorded: Mapping[str, Any], needed: tuple[str, ...], folder: Pa
         raise RunError(f"{_shown(folder)}: step {open_steps[0]} is not done there; begin with --from {open_steps[0]}")
 
 
-def _check_kept(folder: Path, steps: tuple[str, ...]) -> None:
-    """Check that what the steps that are not run again made is still what they made."""
-    for name in (name for step in steps for name in WRITTEN_BY[step] if (folder / name).is_file()):
+def _check_kept(folder: Path, listed: Iterable[str], made_again: Container[str]) -> None:
+    """Check that what the steps that are not run again made is still what they made, pages and notebooks too."""
+    for name in (name for name in listed if name not in made_again):
         try:
             check_file(folder / name)
         except RunError as error:

@@ -5,23 +5,35 @@ import os
 import shutil
 from collections.abc import Container
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from segnb.errors import DataError, RunError
-from segnb.paths import outputs_folder
+from segnb.files import exchange, sync_folder
+from segnb.paths import STAGES, outputs_folder
+from segnb.runs.latest import point_to_latest
+from segnb.runs.locks import Lock, take_or_refuse
 from segnb.runs.manifest import MANIFEST, write_manifest
+from segnb.runs.written import WRITTEN_BY
 
 FAILED = ".failed"
 """What the folder of a failed run's remains is called after the run's name."""
 
 
 class Stage:
-    """The hidden folder in which the runner lets a run grow.
+    """The hidden folder in which the runner lets a run grow; as a context it is locked and leaves nothing behind.
 
     Parameters
     ----------
     name : str
         The run's name.
+
+    Raises
+    ------
+    DataError
+        On entering, if nothing can be written, or what has the run's name is something else.
+    RunError
+        On entering, if another process makes a run of this name.
     """
 
     def __init__(self, name: str):
@@ -32,11 +44,35 @@ class Stage:
         self.name = name
         self.published = outputs_folder() / name
         self.remains = outputs_folder() / f"{name}{FAILED}"
-        self.folder = outputs_folder() / f".stage-{os.getpid()}" / name
+        self._stages = outputs_folder() / STAGES
+        self._place = self._stages / name
+        self._aside = self._place / "before"
+        self.folder = self._place / str(os.getpid()) / name  # a killed run's kernel may write on in its own
+        self._lock = Lock(self._stages / f"{name}.lock")
+
+    def __enter__(self) -> "Stage":
+        try:
+            self._take_lock()
+        except OSError as error:
+            raise DataError(
+                f"{outputs_folder()}: cannot be written to ({error.strerror}); run segnb where you may write"
+            ) from None
+        try:
+            self._restore()
+            self._check_published()
+            self._sweep()
+        except BaseException:
+            self.discard()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
 
     def open(self, copy_from: Path | None = None, leave_out: Container[str] = ()) -> Path:
-        """Make the stage, empty or as a copy of an earlier run but for some files, and return its folder."""
-        shutil.rmtree(self.folder.parent, ignore_errors=True)
+        """Make the folder, empty or as a copy of an earlier run but for some files, and return it."""
         try:
             self.folder.parent.mkdir(parents=True)
             if copy_from:
@@ -44,37 +80,46 @@ class Stage:
             else:
                 self.folder.mkdir()
         except OSError as error:
-            raise DataError(
-                f"{outputs_folder()}: cannot be written to ({error.strerror}); run segnb where you may write"
-            ) from None
+            raise RunError(f"{outputs_folder()}: cannot be written to ({error.strerror}); make room there") from None
         return self.folder
 
     def publish(self, manifest: dict[str, Any]) -> Path:
-        """Write the manifest last, put the stage in the run's place, and return the run's folder."""
-        write_manifest(self.folder, manifest)
-        aside = self.folder.parent / "before"
-        if self.published.exists():
-            os.replace(self.published, aside)
-        os.replace(self.folder, self.published)
+        """Write the manifest last, put the folder in the run's place in one step, and return the run's folder."""
+        try:
+            write_manifest(self.folder, manifest)
+            if not self.published.exists():
+                os.replace(self.folder, self.published)
+            elif not exchange(self.folder, self.published):
+                os.replace(self.published, self._aside)
+                os.replace(self.folder, self.published)
+            sync_folder(self.published.parent)
+            point_to_latest(self.name)
+        except OSError as error:
+            raise RunError(f"{self.published}: cannot be published ({error.strerror}); make room there") from None
         shutil.rmtree(self.remains, ignore_errors=True)
-        self.discard()
         return self.published
 
-    def keep_remains(self, manifest: dict[str, Any]) -> Path:
-        """Keep what a failed run left, beside the run's own folder, and return where."""
-        write_manifest(self.folder, manifest)
-        shutil.rmtree(self.remains, ignore_errors=True)
-        os.replace(self.folder, self.remains)
-        self.discard()
+    def keep_remains(self, manifest: dict[str, Any]) -> Path | None:
+        """Keep what a failed run left, beside the run's own folder, and return where; None if there is no room."""
+        try:
+            write_manifest(self.folder, manifest)
+            shutil.rmtree(self.remains, ignore_errors=True)
+            os.replace(self.folder, self.remains)
+        except OSError:
+            return None
         return self.remains
 
     def discard(self) -> None:
-        """Remove the stage, and the outputs folder if that is empty then."""
-        aside = self.folder.parent.with_name(f"{self.folder.parent.name}-discarded")
-        with contextlib.suppress(OSError):  # moved first: a page that is being written cannot come in between
-            os.replace(self.folder.parent, aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        """Remove the stage, free the lock, and remove the outputs folder if that is empty then."""
         with contextlib.suppress(OSError):
+            self._restore()
+        gone = self._stages / f".{self.name}"
+        with contextlib.suppress(OSError):  # moved first: a page that is being written cannot come in between
+            os.replace(self._place, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+        self._lock.free()
+        with contextlib.suppress(OSError):
+            self._stages.rmdir()
             outputs_folder().rmdir()
 
     def earlier(self) -> Path:
@@ -88,4 +133,39 @@ class Stage:
         for folder in (self.remains, self.published):
             if (folder / MANIFEST).is_file():
                 return folder
+        if self.published.is_dir():
+            raise RunError(
+                f"{self.published / MANIFEST}: is not there, so the run cannot be continued; leave out --from"
+            )
         raise RunError(f"there is no run {self.name!r} to continue in {outputs_folder()}; leave out --from")
+
+    def _take_lock(self) -> None:
+        while True:
+            self._stages.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # whoever left last has just removed the folder
+                return take_or_refuse(self._lock, self.name)
+
+    def _restore(self) -> None:
+        """Put the earlier run back if a process was ended between moving it aside and moving the new one in."""
+        if self._aside.is_dir() and not self.published.exists():
+            os.replace(self._aside, self.published)
+
+    def _check_published(self) -> None:
+        """Refuse to replace what is no run."""
+        for path in (self.published, self.remains):
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                raise DataError(f"{path}: is no folder of a run; move it away, or give this run another name")
+        own = {name for names in WRITTEN_BY.values() for name in names} | {MANIFEST}
+        there = {path.name for path in self.published.iterdir()} if self.published.is_dir() else set()
+        if there and not there & own:
+            raise DataError(f"{self.published}: holds no run; move it away, or give this run another name")
+
+    def _sweep(self) -> None:
+        """Remove what runs that were killed have left in their stages."""
+        for place in self._stages.iterdir():
+            lock = Lock(self._stages / f"{place.name}.lock")
+            if place == self._place:
+                shutil.rmtree(place, ignore_errors=True)
+            elif place.is_dir() and not (place / "before").exists() and lock.take():
+                shutil.rmtree(place, ignore_errors=True)
+                lock.free()

@@ -14,7 +14,8 @@ import pyarrow.csv
 from segnb.errors import DataError, RunError
 from segnb.files import write_whole
 from segnb.parameters import RUN_NAME
-from segnb.paths import outputs_folder
+from segnb.paths import STAGES, outputs_folder
+from segnb.runs.latest import resolved
 from segnb.runs.manifest import amend_manifest, check_file
 from segnb.runs.written import WRITTEN_BY
 
@@ -53,8 +54,11 @@ class Run:
                 f"run={name!r}: a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64"
             )
         stage = Path(os.environ[STAGE]) if os.environ.get(STAGE) else None
-        self.name = name
-        self.folder = folder or (stage if stage and stage.name == name else outputs_folder() / name)
+        self.name = resolved(name)
+        self.folder = folder or (stage if stage and stage.name == name else outputs_folder() / self.name)
+        self._grows = STAGES in self.folder.parts
+        if self.folder.is_symlink():
+            raise DataError(f"{self.folder}: is a link and no folder of a run; move it away, or name another run")
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}, {len(self.artifacts())} artifacts)"
@@ -74,7 +78,8 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](value, path))
-        amend_manifest(self.folder, name)
+        if not self._grows:
+            amend_manifest(self.folder, name)
 
     def read(self, name: str) -> Any:
         """Return an artifact.
@@ -89,7 +94,8 @@ class Run:
         if not path.is_file():
             raise RunError(self._missing(name))
         try:
-            check_file(path)
+            if not self._grows:
+                check_file(path)
             return _READERS[path.suffix](path)
         except Exception as error:
             words = " ".join(str(error).split())
