@@ -15,6 +15,7 @@ from segnb.paths import LATEST
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A whole run name: at most 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit."""
 
+Writing = Literal["delimiter", "encoding", "decimal", "thousands", "dates", "zone", "ids", "sha256"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -50,9 +51,9 @@ class Parameters(BaseModel):
         },
         description="what the log's columns mean",
     )
-    reading: dict[Literal["delimiter", "encoding", "decimal", "thousands", "dates", "zone", "sha256"], str] = Field(
+    reading: dict[Writing, str] = Field(
         {},
-        description="how files are written: delimiter, encoding, decimal, thousands, dates, zone, sha256 of the log",
+        description="how files are written: delimiter, encoding, decimal, thousands, dates, zone, ids, sha256",
     )
     as_of: str = Field("", description="date of the snapshot, 2026-07-01; empty for the day after the last purchase")
     window_days: int = Field(365, ge=0, description="days of purchases that count before as_of; 0 for all of them")

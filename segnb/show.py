@@ -3,13 +3,13 @@
 import io
 from base64 import b64encode
 from collections.abc import Iterable
-from html import escape
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from segnb.escaping import escape
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.wording import is_share, label, number, percent, probability
 

@@ -102,7 +102,8 @@ def test_constant_and_empty_columns_are_left_out_and_counted():
     table = pd.DataFrame({"a": [1.0, 2, 3], "same": 5.0, "empty": np.nan})
     made = prepare(table, ["a", "same", "empty"], **PLAIN)
     assert made.columns == ["a"]
-    assert next(rule for rule in made.rules if "constant" in rule.rule).affected == 2
+    left_out = {rule.rule: (rule.affected, rule.note) for rule in made.rules if "not used" in rule.rule}
+    assert left_out == {"mostly missing columns not used": (1, "empty"), "constant columns not used": (1, "same")}
 
 
 def test_truth_values_become_numbers():

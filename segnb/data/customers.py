@@ -7,6 +7,7 @@ import pandas as pd
 from ibis import _
 
 from segnb.data.engines import fetch
+from segnb.data.ids import alike_rule
 from segnb.data.known import read_customers
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import RESERVED, cut_rule
@@ -107,6 +108,7 @@ def load_customers(
         raise DataError(
             f"{parameters.purchases}: no customer has an order in the {window}; change as_of or window_days"
         )
+    rules += alike_rule(behaviour.index)
     table, joined = _join(behaviour, known)
     full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
     return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full)

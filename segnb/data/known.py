@@ -7,6 +7,7 @@ import pandas as pd
 
 from segnb.data.contract import check_contract
 from segnb.data.engines import connect, engine_table, fetch
+from segnb.data.ids import alike_rule
 from segnb.data.tables import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, Parameters
@@ -37,6 +38,7 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     unique = table.drop_duplicates()
     check_contract(unique, source, id_column)
     rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
+    rules += alike_rule(pd.Index(unique[id_column]))
     return unique.set_index(id_column).sort_index(), [*rules, rule]
 
 

@@ -18,6 +18,9 @@ from segnb.thresholds import LARGEST
 MOST_CATEGORIES = 8
 """At most this many categories, those with the highest spend, get a share column."""
 
+MOST_GUESTS = 0.5
+"""With a larger share of lines without a customer, the column of the customer must be another one."""
+
 SPAN = date(1901, 1, 1), date(2099, 12, 31)
 """A date before or after stands for none, as 9999-12-31 does."""
 
@@ -150,8 +153,9 @@ def _standard_lines(
     log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], engine: str
 ) -> ibis.Table:
     column = {meaning: log[name] for meaning, name in columns.items()}
+    for meaning in {"amount", "quantity", "price"} & set(column):
+        column[meaning] = column[meaning].cast("float64")  # whole numbers would overflow
     amount = column["amount"] if "amount" in column else column["quantity"] * column["price"]
-    amount = amount.cast("float64")
     amount = amount.isnan().ifelse(ibis.null("float64"), amount)
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
@@ -232,5 +236,10 @@ def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis
 def _check_counts(counts: dict[str, int], source: str) -> None:
     if counts["absurd"]:
         raise DataError(f"{source}: {counts['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
+    if counts["without_customer"] > MOST_GUESTS * counts["lines"]:
+        raise DataError(
+            f"{source}: {counts['without_customer']:,} of {counts['lines']:,} lines have no customer; name the right "
+            "column in customer_id, or take those lines out if that is how it is"
+        )
     if not counts["lines"]:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")

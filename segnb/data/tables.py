@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from segnb.data.ids import check_ids_choice, normalised
 from segnb.errors import DataError
 from segnb.files import sha256
 from segnb.paths import find_file
@@ -33,8 +34,8 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
     id_columns : sequence of str
         Columns to be read as text, so that `00123` stays `00123` and an id `NA` is no missing value.
     reading : mapping of str to str, optional
-        `delimiter` (" " for any run of blanks), `encoding`, `decimal`, `thousands`, and `sha256`, the
-        checksum that the file must have.
+        `delimiter` (" " for any run of blanks), `encoding`, `decimal`, `thousands`, `ids` ("normalise" takes ids
+        that differ in blanks or accents only for one), and `sha256`, the checksum that the file must have.
 
     Returns
     -------
@@ -54,7 +55,11 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
     check_sha256(path, source, reading.get("sha256", ""))
     kind = file_kind(path, source)
     try:
+        normalise = check_ids_choice(reading)
         table = _READERS[kind](path, source, id_columns, reading)
+        if normalise:
+            there = [name for name in id_columns if name in table]
+            table = table.assign(**{name: normalised(table[name]) for name in there})
     except DataError:
         raise
     except Exception as error:

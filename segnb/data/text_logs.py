@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from segnb.data.faults import TOLD, fault_words, how_written
+from segnb.data.ids import check_ids_choice
 from segnb.data.tables import DELIMITERS, MISSING_MARKS, column_names, ends_with, file_kind, read_table, unreadable
 from segnb.errors import DataError
 from segnb.thresholds import LARGEST
@@ -84,8 +85,8 @@ def shape_log(path: Path, source: str, kinds: Mapping[str, str], reading: Mappin
         If rows are ragged, numbers are none or beyond reason, or more than one in a thousand dates cannot be read:
         all faults are listed with their number and their first rows.
     """
-    kind = file_kind(path, source)
-    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds):
+    kind, normalise = file_kind(path, source), check_ids_choice(reading)
+    if kind == ".parquet" and not normalise and _in_shape(pq.read_schema(path), source, kinds):
         return path
     faults, writer = _Faults(), None
     for batch in _batches(path, source, kind, kinds, reading, faults):
@@ -164,7 +165,10 @@ def _blank_batches(path: Path, names: list[str], reading: Mapping[str, str]) -> 
 
 
 def _shaped(column: pa.Array, name: str, kind: str, reading: Mapping[str, str], faults: _Faults) -> pa.Array:
-    if kind == "text" or _fits(column.type, kind):
+    if kind == "text":
+        text = reading.get("ids") and pa.types.is_string(column.type)
+        return pc.utf8_normalize(pc.utf8_trim_whitespace(column), form="NFC") if text else column
+    if _fits(column.type, kind):
         return column
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     text = pc.if_else(pc.is_in(text, pa.array(MISSING_MARKS)), None, text)

@@ -1,15 +1,14 @@
 """Segment cards: a draft name, what marks the segment, and a suggested action with the figure that tests it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
 
 from segnb.colours import segment_colours
 from segnb.errors import DataError
+from segnb.escaping import escape, escape_markdown
 from segnb.interpret.naming import DEFAULT_ACTION, draft_names, strongest, suggest_action, word
 from segnb.wording import figure, label, listed, percent
 
@@ -84,10 +83,10 @@ class Card:
 
     def markdown(self) -> str:
         """Return the card as Markdown, ready to paste; nothing in it is taken for markup."""
-        marks = "".join(f"- {_plain(mark)}\n" for mark in self.marks)
+        marks = "".join(f"- {escape_markdown(mark)}\n" for mark in self.marks)
         return (
-            f"### {_plain(self._heading())}\n\n{_plain(self._size())}\n\n{marks}\n"
-            f"**Try:** {_plain(self.action)}\n\n**Wrong if:** {_plain(self.disproof)}\n"
+            f"### {escape_markdown(self._heading())}\n\n{escape_markdown(self._size())}\n\n{marks}\n"
+            f"**Try:** {escape_markdown(self.action)}\n\n**Wrong if:** {escape_markdown(self.disproof)}\n"
         )
 
     def to_dict(self) -> dict:
@@ -168,15 +167,6 @@ def make_cards(
 def cards_markdown(cards: list[Card]) -> str:
     """Return all cards as one Markdown text, ready to paste into a document."""
     return "\n".join(card.markdown() for card in cards)
-
-
-def _plain(text: str) -> str:
-    """Return text of which Markdown takes nothing for markup.
-
-    >>> _plain("*big* <b>")
-    '\\\\*big\\\\* &lt;b&gt;'
-    """
-    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", escape(text, quote=False))
 
 
 def _marks(strongest: list[tuple[str, float]], profiles: pd.DataFrame, segment: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Step 1: choose the columns, clean the rows, and turn them into the scaled matrix that k-means sees."""
+"""Step 1: clean the rows, and turn the chosen columns into the scaled matrix that k-means sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from segnb.errors import DataError
+from segnb.prepare.columns import check_weights, choose_descriptors, choose_features
 from segnb.prepare.pipeline import build_pipeline, numbers
 from segnb.row_log import Rule
-from segnb.thresholds import LARGEST
 from segnb.transformers import Clipper
 
 FLOAT32_ROWS = 1_000_000
@@ -89,10 +89,12 @@ def prepare(
     >>> prepare(table, ["spend"], outliers="keep").features["spend"].round(2).tolist()
     [-1.34, -0.45, 0.45, 1.34]
     """
-    columns, rules = _choose_features(table, list(features) or list(behaviours))
-    descriptors = _choose_descriptors(table, columns, descriptors)
-    _check_weights(weights or {}, columns)
+    columns, rules = choose_features(table, features, behaviours)
+    descriptors = choose_descriptors(table, columns, descriptors)
+    check_weights(weights or {}, columns)
     customers, dropped = _drop_rows(table, columns, missing, outliers)
+    if scale == "robust":
+        _check_spread(customers[columns])
     if transform == "log":
         _check_positive(customers[columns])
     pipeline = build_pipeline(
@@ -106,63 +108,21 @@ def prepare(
     return Prepared(customers, matrix, pipeline, columns, descriptors, rules)
 
 
-def _choose_features(table: pd.DataFrame, wanted: list[str]) -> tuple[list[str], list[Rule]]:
-    """Return the usable columns among `wanted`, and a rule for the constant ones that are not used."""
-    if not wanted:
-        raise DataError("no numeric column to cluster on; name some in features")
-    _check_present(table, wanted, "features")
-    check_numeric(table[wanted])
-    constant = [name for name in wanted if table[name].nunique() < 2]
-    usable = [name for name in wanted if name not in constant]
-    if not usable:
-        raise DataError(f"features {', '.join(wanted)}: each has only one value; k-means needs columns that differ")
-    return usable, [
-        Rule("constant columns not used", "columns", len(wanted), len(constant), len(usable), ", ".join(constant))
-    ]
-
-
-def _choose_descriptors(table: pd.DataFrame, columns: list[str], wanted: Sequence[str]) -> list[str]:
-    _check_present(table, wanted, "descriptors")
-    return list(wanted) or [name for name in table if name not in columns]
-
-
-def _check_present(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -> None:
-    missing = [name for name in wanted if name not in table]
-    if missing:
-        known = ", ".join(map(str, table.columns))
-        raise DataError(f"{parameter}: no column {', '.join(map(repr, missing))}; the columns are {known}")
-
-
-def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
-    """Raise a `DataError` that names the first column that is no number or holds infinite or absurd values."""
-    for name, column in table.items():
-        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-            raise DataError(
-                f"{parameter}: column {name!r} is {column.dtype}, not a number; k-means needs numbers, "
-                "so list it in descriptors instead"
-            )
-        values = numbers(column.to_frame())[name]
-        absurd = int((values.abs() > LARGEST).sum())
-        if absurd:
-            raise DataError(
-                f"{parameter}: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
-            )
-
-
-def _check_weights(weights: dict[str, float], columns: list[str]) -> None:
-    unknown = [name for name in weights if name not in columns]
-    if unknown:
-        raise DataError(
-            f"weights: {', '.join(map(repr, unknown))} is no clustering column; those are {', '.join(columns)}"
-        )
-
-
 def _check_positive(table: pd.DataFrame) -> None:
     for name, column in table.items():
         if (column <= -1).any():
             raise DataError(
                 f"transform='log': column {name!r} has {int((column <= -1).sum())} values of -1 or less; "
                 "use transform='yeo-johnson' or 'auto'"
+            )
+
+
+def _check_spread(table: pd.DataFrame) -> None:
+    for name, column in numbers(table).items():
+        if column.quantile(0.25) == column.quantile(0.75):
+            raise DataError(
+                f"scale='robust': column {name!r} has one value in its whole middle half, so that it has no width to "
+                "scale by; use scale='standard' or 'minmax', or leave the column out of features"
             )
 
 

@@ -6,7 +6,10 @@ import pandas as pd
 from segnb.prepare.clean import Prepared
 from segnb.prepare.pipeline import numbers
 from segnb.transformers import skewness
-from segnb.wording import label, number
+from segnb.wording import label, number, percent
+
+MOSTLY_ONE = 0.9
+"""With a larger share of one value a column can tell few customers from the others."""
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,6 +38,8 @@ def sentences(prepared: Prepared) -> list[str]:
     values = numbers(prepared.customers[prepared.columns])
     before = pd.Series(skewness(values.to_numpy()), index=values.columns)
     after = pd.Series(skewness(prepared.features.to_numpy(dtype=float)), index=prepared.features.columns)
+    common = values.apply(lambda column: column.value_counts(normalize=True).max())
+    flat = common[common > MOSTLY_ONE]
     most = before.abs().idxmax()
     said = [
         f"{len(prepared.customers):,} customers go on with {prepared.features.shape[1]} clustering columns; "
@@ -46,4 +51,4 @@ def sentences(prepared: Prepared) -> list[str]:
         one, other = pairs.abs().idxmax()
         both = f"{label(one)} and {label(other)}, correlation {pairs[one, other]:.2f}"
         said.append(f"The two columns that say most nearly the same are {both}.")
-    return said
+    return said + [f"{label(name)} is the same for {percent(share)} of the customers." for name, share in flat.items()]

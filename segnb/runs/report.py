@@ -9,6 +9,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from segnb.colours import segment_colours
+from segnb.escaping import visible
 from segnb.files import write_whole
 from segnb.parameters import changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path
@@ -125,6 +126,6 @@ def _css() -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, finalize=visible)
     environment.filters["percent"] = lambda share: "–" if share is None else percent(share)
     return environment

@@ -2,8 +2,8 @@
 
 import json
 import os
-import re
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,16 @@ import pandas as pd
 import pyarrow.csv
 
 from segnb.errors import DataError, RunError
+from segnb.escaping import safe_csv
 from segnb.files import write_whole
 from segnb.parameters import RUN_NAME
 from segnb.paths import STAGES, outputs_folder
 from segnb.runs.latest import resolved
-from segnb.runs.manifest import amend_manifest, check_file
+from segnb.runs.manifest import amend_manifest, check_file, read_manifest
 from segnb.runs.written import WRITTEN_BY
 
 TRUSTED = ["numpy.dtype", "segnb.transformers.Clipper", "segnb.transformers.SkewTamer", "segnb.transformers.Weigher"]
 """The types that a saved model may hold besides those that skops knows to be harmless."""
-
-DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
-"""How a text begins that a spreadsheet would take for a formula."""
 
 LARGE = 100_000
 """Rows from which on a csv is written by pyarrow."""
@@ -96,6 +94,7 @@ class Run:
         try:
             if not self._grows:
                 check_file(path)
+                _check_version(path)
             return _READERS[path.suffix](path)
         except Exception as error:
             words = " ".join(str(error).split())
@@ -111,33 +110,6 @@ class Run:
 
     def _remedy(self, name: str) -> str:
         return f"segnb run --run {self.name} --until {_step_of(name)}"
-
-
-def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with text that a spreadsheet would run as a formula marked as text.
-
-    >>> safe_csv(pd.DataFrame({"name": ["=1+1", "plain"]}))["name"].tolist()
-    ["'=1+1", 'plain']
-    """
-    safe = table.copy(deep=False)
-    for name in safe:
-        if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = _defused_all(safe[name])
-    if not pd.api.types.is_numeric_dtype(safe.index):
-        safe.index = pd.Index(_defused_all(safe.index.to_series()), name=safe.index.name)
-    return safe.rename(columns=_defused)
-
-
-def _defused_all(column: pd.Series) -> pd.Series:
-    """Return a column with its dangerous texts marked; looked at closely only where there may be any."""
-    if pd.api.types.is_string_dtype(column) and not column.str.contains(DANGEROUS, regex=True, na=False).any():
-        return column
-    return column.map(_defused)
-
-
-def _defused(value: Any) -> Any:
-    starts = isinstance(value, str) and re.search(DANGEROUS, value)
-    return f"'{value}" if starts and value.strip() else value
 
 
 def _step_of(artifact: str) -> str:
@@ -180,6 +152,14 @@ def _without_labels(estimator: Any) -> Any:
     bare = copy(estimator)
     del bare.labels_
     return bare
+
+
+def _check_version(path: Path) -> None:
+    """Raise a `RunError` if a model was made with another scikit-learn, where it may mean something else."""
+    here = version("scikit-learn")
+    made_with = read_manifest(path.parent).get("versions", {}).get("scikit-learn", here)
+    if path.suffix == ".skops" and made_with.split(".")[:2] != here.split(".")[:2]:
+        raise RunError(f"it was made with scikit-learn {made_with}, and this is {here}")
 
 
 def _read_skops(path: Path) -> Any:
