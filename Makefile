@@ -29,6 +29,7 @@ test: $(VENV)/ready
 
 soak: $(VENV)/ready
 	$(BIN)/pytest -m soak
+	$(BIN)/pytest tests/test_fuzz.py --hypothesis-profile=soak
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab --notebook-dir . notebooks

@@ -1,8 +1,17 @@
 """The three errors of the package, each written for an analyst to act on."""
 
+from segnb.escaping import visible
+
 
 class SegnbError(Exception):
-    """Something the person running segnb can put right."""
+    """Something the person running segnb can put right, said in one line.
+
+    >>> str(SegnbError("column 'a\\nb' is missing"))
+    "column 'a b' is missing"
+    """
+
+    def __init__(self, words: str):
+        super().__init__(visible(" ".join(words.split())))
 
 
 class DataError(SegnbError, ValueError):

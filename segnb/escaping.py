@@ -1,13 +1,8 @@
-"""What is somebody's text goes out through here: into HTML, into Markdown, into a CSV that a spreadsheet opens."""
+"""What is somebody's text goes out through here, into HTML or Markdown, and nothing of it is markup."""
 
 import html
 import re
 from typing import Any
-
-import pandas as pd
-
-DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
-"""How a text begins that a spreadsheet would take for a formula."""
 
 UNSEEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Characters that nobody sees: controls, and those that turn the direction of what follows."""
@@ -37,32 +32,5 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("*big* <b>")
     '\\\\*big\\\\* &lt;b&gt;'
     """
-    one_line = " ".join(visible(text).split())
-    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", html.escape(one_line, quote=False))
-
-
-def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with text that a spreadsheet would run as a formula marked as text.
-
-    >>> safe_csv(pd.DataFrame({"name": ["=1+1", "plain"]}))["name"].tolist()
-    ["'=1+1", 'plain']
-    """
-    safe = table.copy(deep=False)
-    for name in safe:
-        if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = _defused_all(safe[name])
-    if not pd.api.types.is_numeric_dtype(safe.index):
-        safe.index = pd.Index(_defused_all(safe.index.to_series()), name=safe.index.name)
-    return safe.rename(columns=_defused).rename_axis(index=_defused(safe.index.name))
-
-
-def _defused_all(column: pd.Series) -> pd.Series:
-    """Return a column with its dangerous texts marked; looked at closely only where there may be any."""
-    if pd.api.types.is_string_dtype(column) and not column.str.contains(DANGEROUS, regex=True, na=False).any():
-        return column
-    return column.map(_defused)
-
-
-def _defused(value: Any) -> Any:
-    starts = isinstance(value, str) and re.search(DANGEROUS, value)
-    return f"'{value}" if starts and value.strip() else value
+    one_line = html.escape(" ".join(visible(text).split()), quote=False)
+    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", one_line).replace("://", "&#58;//")  # or it would be made a link

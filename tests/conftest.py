@@ -1,6 +1,7 @@
 """What the tests share: the planted shop, its prepared matrix, a published run, and closed figures."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -25,6 +26,7 @@ from segnb.runs.store import Run
 from segnb.samples import plant_shop
 
 settings.register_profile("ci", derandomize=True)
+settings.register_profile("soak", max_examples=3000)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
@@ -119,6 +121,23 @@ def pytest_terminal_summary(terminalreporter):
         for fault, times in sorted(SURVIVED.items()):
             terminalreporter.line(f"{times:5}  {fault}")
         terminalreporter.line(f"{sum(SURVIVED.values()):5}  in all")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless chromium that asks nobody outside."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("chromium is not installed: Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=path, args=[*quiet, "--disable-component-update", "--disable-sync"]
+        )
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

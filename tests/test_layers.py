@@ -7,7 +7,18 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "segnb"
 STEPS = {"prepare", "choose_k", "cluster", "interpret", "iterate"}
-GROUND = {"addresses", "colours", "errors", "escaping", "files", "holm", "row_log", "thresholds", "transformers"} | {
+GROUND = {
+    "addresses",
+    "colours",
+    "errors",
+    "escaping",
+    "files",
+    "spreadsheets",
+    "holm",
+    "row_log",
+    "thresholds",
+    "transformers",
+} | {
     "withholding",
     "wording",
 }

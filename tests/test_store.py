@@ -7,10 +7,10 @@ from sklearn.cluster import KMeans
 
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
-from segnb.escaping import safe_csv
 from segnb.files import write_whole
 from segnb.runs.manifest import amend_manifest
 from segnb.runs.store import Run
+from segnb.spreadsheets import safe_csv
 
 
 @pytest.fixture

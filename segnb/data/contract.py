@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-from segnb.data.faults import fault_words, how_written
+from segnb.data.faults import CURRENCY, fault_words, how_written
 from segnb.errors import DataError
+from segnb.row_log import Rule
 from segnb.thresholds import LARGEST
 
 MOSTLY = 0.8
@@ -19,6 +20,9 @@ NUMBER = re.compile(
     r"[-+(]?\s*[^\w\s.,+-]?\s*\d[\d.,' \u00a0]*(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?", re.IGNORECASE
 )
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
+
+AMOUNT = re.compile(rf"{CURRENCY.pattern}|%|\d[.,]\d", re.IGNORECASE)
+"""What makes a text an amount and no class."""
 
 FEW = 20
 """So few different texts are classes, even if they are numbers."""
@@ -113,14 +117,35 @@ def _checks_of(column: pd.Series) -> dict[str, Callable[[pd.Series], pd.Series]]
     if pd.api.types.is_numeric_dtype(column):
         return {"finite": _is_finite}
     text = column.dropna().astype(str).str.strip()
-    plain = pd.to_numeric(text, errors="coerce").notna()
-    written = text.map(lambda value: bool(NUMBER.fullmatch(value))).astype(bool)
-    few = text.nunique() <= min(FEW, len(text) / 2)  # classes such as 1, 2, 3+
-    if text.empty or few or written.mean() < MOSTLY or plain.all():
+    plain, written = _plain(text), text.map(lambda value: bool(NUMBER.fullmatch(value))).astype(bool)
+    if text.empty or written.mean() < MOSTLY or plain.all() or _is_classes(text, plain):
         return {}
     if plain.mean() >= MOSTLY:
         return {"numbers are numbers": lambda values: values.isna() | _at(values, text.index[plain])}
     return {"numbers are not text": lambda values: ~_at(values, text.index[written])}
+
+
+def _plain(text: pd.Series) -> pd.Series:
+    return pd.to_numeric(text, errors="coerce").notna()
+
+
+def _is_classes(text: pd.Series, plain: pd.Series) -> bool:
+    """Return whether texts are a few classes such as 1, 2 and 3+, and not amounts in some writing."""
+    few = text.nunique() <= min(FEW, len(text) / 2)
+    return few and not text[~plain].map(lambda value: bool(AMOUNT.search(value))).any()
+
+
+def classes_rule(table: pd.DataFrame) -> list[Rule]:
+    """Return a line for the row log if columns are mostly numbers but, for a few classes that are none, categories."""
+    found = []
+    for name in table.select_dtypes("str"):
+        text = table[name].dropna().str.strip()
+        plain = _plain(text)
+        if MOSTLY <= plain.mean() < 1:
+            found.append(name)
+    there, names = table.shape[1], ", ".join(found)
+    rule = Rule("numbers with a few texts, taken as categories", "columns", there, len(found), there, names)
+    return [rule] if found else []
 
 
 def _at(values: pd.Series, rows: pd.Index) -> pd.Series:

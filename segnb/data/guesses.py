@@ -2,12 +2,13 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from segnb.data.tables import DELIMITERS, file_kind
+from segnb.data.tables import DELIMITERS, file_kind, unreadable
 from segnb.errors import DataError
 from segnb.paths import find_file
 
@@ -52,8 +53,11 @@ def guess_reading(source: str) -> dict[str, str]:
     if kind in (".parquet", ".xlsx"):
         return {}
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        start = file.read(200_000)
+    try:
+        with opener(path, "rb") as file:
+            start = file.read(200_000)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(source, kind, error) from None
     encoding, text = _decoded(start, source)
     lines = [line for line in text.splitlines() if line][:200]
     counts = {mark: lines[0].count(mark) for mark in (DELIMITERS[kind], ",", ";", "\t", "|")} if lines else {",": 0}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from segnb.data.contract import check_contract
+from segnb.data.contract import check_contract, classes_rule
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.ids import alike_rule
 from segnb.data.tables import check_columns, check_table, cut_rule, ids_as_text, read_table
@@ -30,6 +30,7 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     if _has_no_id(table, parameters):
         _check_id_like(table, source)
         check_contract(table, source)
+        rules += classes_rule(table)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
         note = f"no column {id_column!r}"
         return table, [*rules, Rule("row number taken as id", "customers", len(table), 0, len(table), note)]
@@ -38,6 +39,7 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     unique = table.drop_duplicates()
     check_contract(unique, source, id_column)
     rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
+    rules += classes_rule(unique.drop(columns=id_column))
     rules += alike_rule(pd.Index(unique[id_column]))
     return unique.set_index(id_column).sort_index(), [*rules, rule]
 

@@ -103,7 +103,11 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
     ------
     DataError
         If columns are missing (all are listed), are no numbers, or hold infinite or absurd values.
+    TypeError
+        If `customers` is no DataFrame: columns without names could be in any order.
     """
+    if not isinstance(customers, pd.DataFrame):
+        raise TypeError(f"customers: a DataFrame whose columns have the run's names, not {type(customers).__name__}")
     snapshot, made = snapshot_of(run), run.read("prepare.json")
     check_there(snapshot.label, snapshot.columns, customers.columns)
     check_numeric(customers[snapshot.columns], "score")

@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow.csv
 
 from segnb.errors import DataError, RunError
-from segnb.escaping import safe_csv
 from segnb.files import write_whole
 from segnb.parameters import RUN_NAME
 from segnb.paths import STAGES, outputs_folder
 from segnb.runs.latest import resolved
 from segnb.runs.manifest import amend_manifest, check_file, read_manifest
 from segnb.runs.written import WRITTEN_BY
+from segnb.spreadsheets import safe_csv
 
 TRUSTED = ["numpy.dtype", "segnb.transformers.Clipper", "segnb.transformers.SkewTamer", "segnb.transformers.Weigher"]
 """The types that a saved model may hold besides those that skops knows to be harmless."""
