@@ -140,17 +140,19 @@ def _score_in_engine(made: "Run", table: str, out: str | None, given: dict) -> N
 
 @app.command()
 def runs() -> None:
-    """List all runs with their date, customers, k, verdict, silhouette, decision and sizes."""
+    """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
     from segnb.paths import outputs_folder
-
-    names = sorted(path.parent.name for path in outputs_folder().glob("[!.]*/run.json"))
-    if not names:
-        typer.echo(f"no runs yet in {outputs_folder()}; make one with: segnb run")
-        return
+    from segnb.runs.all_runs import run_names, write_all_runs
     from segnb.runs.series import timeline, timeline_text
     from segnb.runs.store import Run
 
+    names = run_names()
+    if not names:
+        typer.echo(f"no runs yet in {outputs_folder()}; make one with: segnb run")
+        return
     typer.echo(timeline_text(timeline([Run(name) for name in names])))
+    write_all_runs()
+    typer.echo(f"as a page: {outputs_folder() / 'index.html'}")
 
 
 def main() -> None:

@@ -13,6 +13,10 @@ class SegnbError(Exception):
     def __init__(self, words: str):
         super().__init__(visible(" ".join(words.split())))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what Jupyter shows: the line itself, not the frames that led to it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DataError(SegnbError, ValueError):
     """Parameters or data that cannot be used as they are: nothing is run (exit code 2)."""

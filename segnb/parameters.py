@@ -15,6 +15,9 @@ from segnb.paths import LATEST
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A whole run name: at most 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit."""
 
+HALF = re.compile(r"[\ud800-\udfff]"), re.compile(r"(?<!\\)\\ud[89a-f][0-9a-f]{2}")
+"""Half of a character, as it is in a text, and as a list shows it."""
+
 Writing = Literal["delimiter", "encoding", "decimal", "thousands", "dates", "zone", "ids", "sha256"]
 Count = Annotated[int, Field(ge=1)]
 
@@ -182,6 +185,8 @@ def check_parameters(values: Mapping[str, Any]) -> Parameters:
     unknown = [name for name in values if name not in PARAMETERS]
     if unknown:
         raise DataError("; ".join(_unknown_message(str(name)) for name in unknown))
+    if broken := [name for name, value in values.items() if HALF[not isinstance(value, str)].search(str(value))]:
+        raise DataError(f"{', '.join(broken)}: holds half a character, which no file can hold; write it anew")
     try:
         return Parameters(**values)
     except ValidationError as error:

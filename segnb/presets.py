@@ -22,12 +22,21 @@ def read_preset(source: str) -> dict[str, Any]:
     'shop'
     """
     try:
-        values = yaml.safe_load(find_file(source).read_text(encoding="utf-8"))
+        values = _joined(yaml.safe_load(find_file(source).read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{source}: no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise DataError(f"{source}: a preset holds lines of NAME: VALUE, this one holds {type(values).__name__}")
     return {str(name): _as_text(str(name), value) for name, value in values.items()}
+
+
+def _joined(value: Any) -> Any:
+    """Return a value in which characters that JSON writes in two halves are whole: JSON is YAML, but for these."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if isinstance(value, dict):
+        return {_joined(name): _joined(each) for name, each in value.items()}
+    return [_joined(each) for each in value] if isinstance(value, list) else value
 
 
 def read_values(pairs: Iterable[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What notebooks show: tables, figures and computed sentences, each escaped and with words for those who cannot see."""
 
 import io
+import warnings
 from base64 import b64encode
 from collections.abc import Iterable
 
@@ -106,7 +107,9 @@ class Picture:
         self.alt = alt or figure_words(figure)
         self.width = round(figure.get_figwidth() * DPI)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=2 * DPI)
+        with warnings.catch_warnings():  # letters that no font here has are drawn as boxes; the words beside say them
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure.savefig(buffer, format="png", dpi=2 * DPI)
         plt.close(figure)
         self.png = buffer.getvalue()
 

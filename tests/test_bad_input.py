@@ -315,6 +315,8 @@ PARAMETERS = {
     "range upside down": ({"k_min": 9, "k_max": 3}, "k_min=9 is more than k_max=3"),
     "no such way": ({"scale": "big"}, "scale='big'"),
     "no date": ({"as_of": "31.12.2025"}, "a date is written year-month-day"),
+    "half a character": ({"customers": "a\ud83c.csv"}, "customers: holds half a character"),
+    "half a character in a list": ({"features": ["\udf89"]}, "features: holds half a character"),
     "no tables": ({"customers": "", "purchases": ""}, "both empty"),
     "run that is a path": ({"run": "../x"}, "a run's name begins with"),
     "run from the root": ({"run": "/abs"}, "a run's name begins with"),

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.soak
 
 IN_ONE_PROCESS = """
 import gc, os, sys
-
+import psutil
 from segnb.presets import read_values
 from segnb.progress import make_progress
 from segnb.runs.run import run_workflow

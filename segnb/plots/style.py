@@ -1,14 +1,36 @@
 """One look for all figures, and one colour per segment in every figure of a run."""
 
+import textwrap
+import warnings
 from collections.abc import Callable
 from functools import wraps
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
+
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Emoji",
+    "Symbola",
+)
+"""The first comes with matplotlib; of the others, for letters that it lacks, those that are installed are used."""
+
+
+def _installed() -> set[str]:
+    return {font.name for font in font_manager.fontManager.ttflist}
+
 
 THEME = (
     sns.axes_style("whitegrid")
@@ -16,7 +38,7 @@ THEME = (
     | {
         "text.parse_math": False,
         "font.family": ["sans-serif"],
-        "font.sans-serif": ["DejaVu Sans"],
+        "font.sans-serif": [font for font in FONTS if font == FONTS[0] or font in _installed()],
         "axes.edgecolor": "#c9ced6",
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
@@ -37,10 +59,29 @@ def styled(draw: Callable) -> Callable:
 
     @wraps(draw)
     def wrapper(*args, **kwargs):
-        with mpl.rc_context(THEME):
-            return draw(*args, **kwargs)
+        with mpl.rc_context(THEME), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            drawn = draw(*args, **kwargs)
+            figure = drawn if isinstance(drawn, Figure) else drawn.figure
+            _break_titles(figure)
+            return drawn
 
     return wrapper
+
+
+def _break_titles(figure: Figure) -> None:
+    """Break titles into lines that do not run out of the figure."""
+    for axes in figure.axes:
+        for title in (axes.title, axes._left_title):
+            _break(title, figure, axes.get_position().width + 0.1)
+    if figure._suptitle is not None:
+        _break(figure._suptitle, figure, 1)
+
+
+def _break(title: Text, figure: Figure, share: float) -> None:
+    letters = int(figure.get_figwidth() * 72 * min(share, 0.95) / (0.62 * title.get_fontsize()))
+    if len(title.get_text()) > letters:
+        title.set_text(textwrap.fill(title.get_text(), max(letters, 12)))
 
 
 def new_axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:

@@ -70,7 +70,9 @@ def run_workflow(
             remains = stage.keep_remains(job.manifest | {"state": "failed", "error": words})
             raise RunError(f"{words} (kept: {_shown(remains)})" if remains else words) from None
         with undisturbed():
-            return stage.publish(job.manifest | {"state": "complete"})
+            published = stage.publish(job.manifest | {"state": "complete"})
+        _list_it()
+        return published
 
 
 def _plan(stage: Stage, values: Mapping[str, Any], first: str | None, last: str | None) -> tuple[Job, Path | None]:
@@ -192,6 +194,14 @@ def _finish(job: Job, folder: Path) -> None:
 
     job.manifest["finished"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     write_index(folder, job.manifest)
+
+
+def _list_it() -> None:
+    """Write the page of all runs anew; the run is published whether or not there is room for that page."""
+    from segnb.runs.all_runs import write_all_runs
+
+    with suppress(OSError, RunError):
+        write_all_runs()
 
 
 def _shown(path: Path) -> str:

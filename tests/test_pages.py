@@ -1,0 +1,181 @@
+"""The pages in a real browser: they are read, sorted, unfolded, printed and looked at by a screen reader's eye."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import segnb
+
+STEP_PAGES = ["01_prepare.html", "02_choose_k.html", "03_cluster.html", "04_interpret.html", "05_iterate.html"]
+PAGES = ["index.html", *STEP_PAGES, "../index.html"]
+PHONE = {"width": 390, "height": 844}
+LONG = "customers who come often, buy much, and stay " * 5
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    """A run of 40 features, 15 segments, and names in many scripts, one of 200 characters."""
+    folder, rng = tmp_path_factory.mktemp("strange"), np.random.default_rng(0)
+    centres = np.repeat(rng.normal(scale=4, size=(15, 40)), 40, axis=0)
+    names = [f"a rather long name of feature number {number}" for number in range(37)]
+    table = pd.DataFrame(centres + rng.normal(size=centres.shape), columns=[*names, "الإنفاق", "消费金额", "🛒 carts"])
+    table["städte"] = [["北京", "القاهرة", "München", "😀"][row % 4] for row in range(len(table))]
+    table.insert(0, "customer_id", [f"c{row}" for row in range(len(table))])
+    table.to_parquet(folder / "t.parquet", index=False)
+    called = {1: LONG[:200], 2: "عملاء دائمون", 3: "忠实客户", 4: "🎉🎉🎉"}
+    given = {"customers": "t.parquet", "purchases": "", "k": 15, "k_max": 15, "k_min": 14, "names": called}
+    given |= {"n_boot": 2, "n_refs": 2, "n_init": 1}
+    (folder / "strange.yaml").write_text(json.dumps({"run": "strange"} | given))
+    done = segnb("run", "strange.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "outputs" / "strange"
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens pages and takes down what they say and ask for."""
+    contexts = []
+
+    def open_page(path, **given):
+        contexts.append(browser.new_context(**given))
+        page = contexts[-1].new_page()
+        page.said, page.asked = [], []
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(path.resolve().as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_quiet_and_asks_nobody(published, opened, name):
+    page = opened(published / name)
+    assert page.said == []
+    assert all(url.startswith(("file:", "data:image/")) for url in page.asked)
+    for link in page.locator("a").all():
+        target = link.get_attribute("href")
+        if target.startswith("#"):
+            assert page.locator(f"[id='{target[1:]}']").count() == 1
+        else:
+            assert ((published / name).parent / target).resolve().is_file(), target
+    assert (published / name).stat().st_size < 3e6
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("run", ["published", "strange"])
+def test_page_does_not_scroll_sideways_on_a_phone(request, opened, run, name):
+    page = opened(request.getfixturevalue(run) / name, viewport=PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize("name", STEP_PAGES)
+def test_code_is_folded_and_shown_at_a_click(published, opened, name):
+    page = opened(published / name)
+    code = page.locator("details.code pre")
+    assert code.count() > 5
+    assert not any(each.is_visible() for each in code.all())
+    toggle = page.get_by_role("button", name="Show the code")
+    toggle.click()
+    assert all(each.is_visible() for each in code.all())
+    page.get_by_role("button", name="Hide the code").click()
+    assert not any(each.is_visible() for each in code.all())
+
+
+def test_code_can_be_read_where_no_script_runs(published, opened):
+    page = opened(published / STEP_PAGES[0], java_script_enabled=False)
+    page.locator("details.code summary").first.click()
+    assert page.locator("details.code pre").first.is_visible()
+
+
+def test_table_sorts_by_mouse_and_keyboard(published, opened):
+    page = opened(published / "index.html")
+    table = page.locator("table.segnb").first
+    column = [head.inner_text().split("\n")[0].strip() for head in table.locator("thead th").all()].index("customers")
+
+    def customers():
+        cells = table.locator(f"tbody tr > :nth-child({column + 1})").all_inner_texts()
+        return [int(cell.replace(",", "")) for cell in cells]
+
+    before, head = customers(), table.locator("thead th").nth(column)
+    assert before == sorted(before, reverse=True)
+    head.locator("button").click()
+    assert customers() == sorted(before)
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert customers() == sorted(before, reverse=True)
+    name = table.locator("thead th").nth(1)
+    name.locator("button").click()
+    assert head.get_attribute("aria-sort") is None
+    assert name.get_attribute("aria-sort") == "ascending"
+
+
+def test_list_of_runs_leads_to_the_summary(published, opened):
+    page = opened(published.parent / "index.html")
+    page.get_by_role("link", name="shop").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Customer segments: shop"
+    page.get_by_role("link", name="All runs").click()
+    assert "all runs" in page.get_by_role("heading", level=1).inner_text()
+    assert page.locator("svg[role=img]").first.get_attribute("aria-label").startswith("segment 1 27%")
+
+
+def test_every_heading_is_in_the_contents(published, opened):
+    page = opened(published / "04_interpret.html")
+    assert page.locator(".contents a").all_inner_texts() == page.locator("main h2").all_inner_texts()
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(published, opened, name, look):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(published / name, color_scheme=look, bypass_csp=True)
+    found = [each for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")]
+    assert not found, [
+        (each["id"], each["nodes"][0]["html"][:200], each["nodes"][0]["failureSummary"]) for each in found
+    ]
+
+
+def test_page_prints_tidily(published, opened):
+    page = opened(published / "index.html")
+    page.emulate_media(media="print")
+    assert not page.locator("nav").first.is_visible()
+    assert page.pdf(format="A4")[:5] == b"%PDF-"
+
+
+def test_first_paint_is_printed(published, browser, capsys):
+    """Not asserted: machines are shared and noisy."""
+    import functools
+    import http.server
+    import threading
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=published))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+    page.wait_for_timeout(1000)
+    milliseconds = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    page.close()
+    server.shutdown()
+    server.server_close()
+    with capsys.disabled():
+        print(f"\nfirst paint of index.html on loopback: {milliseconds:.0f} ms")
+    assert milliseconds > 0
+
+
+def test_names_in_every_script_are_on_the_page(strange, opened):
+    text = opened(strange / "index.html").inner_text("main")
+    assert all(name in text for name in ("عملاء دائمون", "忠实客户", "🎉🎉🎉", LONG[:150]))
+    for name in STEP_PAGES:
+        page = opened(strange / name)
+        assert page.locator("pre.warning").count() == 0, "nothing was said on stderr"
