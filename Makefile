@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test soak lab engines bench bench-large trial lock shop clean help
+.PHONY: report test soak lab workshop engines bench bench-large trial lock shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -12,6 +12,7 @@ help:
 	@echo "make test     the environment, then the tests"
 	@echo "make soak     the long form of the tests of faults and load"
 	@echo "make lab      JupyterLab on the notebooks"
+	@echo "make workshop copies for learners, solutions, a guide and a handout: outputs/workshop"
 	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make bench-large  those of the engines with 200 million lines too"
@@ -35,6 +36,9 @@ lab: $(VENV)/ready
 	$(BIN)/jupyter lab --notebook-dir . notebooks
 
 engines: $(VENV)/engines
+
+workshop: $(VENV)/ready
+	$(BIN)/segnb workshop outputs/workshop
 
 trial: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/trial_choose_k.py

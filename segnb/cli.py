@@ -1,4 +1,4 @@
-"""The command line: `segnb run`, `segnb score` and `segnb runs`."""
+"""The command line: `segnb run`, `init`, `score`, `runs` and `workshop`."""
 
 import sys
 import time
@@ -136,6 +136,17 @@ def _score_in_engine(made: "Run", table: str, out: str | None, given: dict) -> N
     target = out or f"{made.name}_scores"
     typer.echo(scores_sentence(save_in_engine(scores_in_engine(made, table, given), target)))
     typer.echo(f"scores: table {target}")
+
+
+@app.command()
+def workshop(
+    folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
+) -> None:
+    """Write a workshop of two hours: learners' copies, solutions, data, a guide and a handout."""
+    from segnb.runs.workshop import write_workshop
+
+    made = write_workshop(folder)
+    typer.echo(f"workshop: {made}; begin with {made / 'guide.html'}, learners with {made / 'learner' / 'notebooks'}")
 
 
 @app.command()

@@ -29,6 +29,8 @@ ABOVE_STEPS = {
     "runs",
     "cli",
     "show",
+    "panels",
+    "exercises",
     "new_preset",
     "presets",
     "parameters",
@@ -69,11 +71,11 @@ def test_imports_keep_to_the_layers(path):
     if part == "expressions":
         assert own <= GROUND | {"expressions"}, "expressions import only themselves and the ground"
     if part == "data":
-        assert not own & (STEPS | {"plots", "runs", "cli", "show"}), "data imports no step"
+        assert not own & (STEPS | {"plots", "runs", "cli", "show", "panels"}), "data imports no step"
     if part not in {"cli", "__main__"}:
         assert "cli" not in own
     drawing = {"matplotlib", "seaborn", "yellowbrick"}
-    if part not in {"plots", "show"}:
+    if part not in {"plots", "show", "panels"}:
         assert not others & drawing, "only plots draws, and show turns figures into pictures"
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from segnb.errors import DataError
+from segnb.escaping import escape
 from segnb.thresholds import COMES_BACK
 from segnb.wording import listed
 
@@ -21,7 +22,7 @@ VERDICTS = {
 """What the verdicts mean, after Dolnicar, Grün and Leisch, Market Segmentation Analysis, 2018."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice:
     """The number of segments and why.
 
@@ -52,6 +53,13 @@ class Choice:
     def sentence(self) -> str:
         """Return the choice and the verdict's meaning in one sentence."""
         return f"{self.k} segments, {self.verdict}: {VERDICTS[self.verdict]}."
+
+    def __repr__(self) -> str:
+        return "\n- ".join([self.sentence(), *self.reasons])
+
+    def _repr_html_(self) -> str:
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
+        return f"<p><b>{escape(self.sentence())}</b></p><ul>{reasons}</ul>"
 
     def to_dict(self) -> dict:
         """Return the choice as plain types, ready for JSON."""

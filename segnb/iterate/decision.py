@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
+from segnb.escaping import escape
 from segnb.iterate.changes import Changes
 from segnb.wording import label, listed, number, percent
 
@@ -25,7 +26,7 @@ MEANINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Decision:
     """What to do next.
 
@@ -51,6 +52,13 @@ class Decision:
     def sentence(self) -> str:
         """Return the decision and its meaning in one sentence."""
         return f"{self.decision}: {self.meaning}"
+
+    def __repr__(self) -> str:
+        return "\n- ".join([self.sentence(), *self.reasons])
+
+    def _repr_html_(self) -> str:
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
+        return f"<p><b>{escape(self.sentence())}</b></p><ul>{reasons}</ul>"
 
     def to_dict(self) -> dict:
         """Return the decision as plain types, ready for JSON."""

@@ -10,6 +10,7 @@ from segnb.plots.choose_k import (
     silhouette,
 )
 from segnb.plots.cluster import intercluster_distance, pca_view, scatter
+from segnb.plots.explore import one_k, one_segment
 from segnb.plots.interpret import boxes, centre_heatmap, mosaic, sizes, snake
 from segnb.plots.iterate import alluvial, change_bars, drift_bars, migration_matrix, replay_curves, timeline
 from segnb.plots.prepare import distributions, rank2d
@@ -29,6 +30,8 @@ __all__ = [
     "intercluster_distance",
     "migration_matrix",
     "mosaic",
+    "one_k",
+    "one_segment",
     "pca_view",
     "rank2d",
     "replay_curves",
