@@ -188,7 +188,7 @@ def test_small_disk_ends_in_one_line(project, good, survived, room):
         assert "No space left on device" in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
         assert hashes(outputs / "r") == before
-        assert {path.name for path in outputs.iterdir()} <= {"r", "latest", "r.failed"}
+        assert {path.name for path in outputs.iterdir()} <= {"r", "latest", "index.html", "r.failed"}
         subprocess.run(["mount", "-o", "remount,size=64m", outputs], check=True)
         assert_unharmed(project, before, command_for("prepare"), good, survived, "a full disk")
     finally:

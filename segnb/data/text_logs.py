@@ -195,7 +195,12 @@ def _moments(text: pa.Array, name: str, reading: Mapping[str, str], faults: _Fau
     zoned = pc.fill_null(pc.match_substring_regex(text, ZONED), False) if written == "ISO8601" else None
     if zoned is not None and not reading.get("zone"):
         faults.note(name, "zone", zoned, text)
-    days = pd.to_datetime(text.to_pandas(), format=written, errors="coerce", utc=True).dt.tz_localize(None)
+    try:
+        days = pd.to_datetime(text.to_pandas(), format=written, errors="coerce", utc=True).dt.tz_localize(None)
+    except ValueError as error:
+        raise DataError(
+            f"reading: dates={written!r} is no way to write dates ({error}); for instance %d.%m.%Y"
+        ) from None
     found = pa.array(days.astype("datetime64[us]"), pa.timestamp("us"), from_pandas=True)
     faults.note(name, "date", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
     return found

@@ -1,0 +1,171 @@
+"""The notebooks in JupyterLab, in a real browser: each runs from top to bottom, and the panels follow their sliders."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from conftest import ROOT
+from engines import free_port
+
+from segnb.paths import STEPS, notebook_path
+
+TOKEN = "of-the-tests"
+NOTEBOOKS = [notebook_path(step).name for step in STEPS]
+
+
+class Lab:
+    """A JupyterLab server of the tests' own, on loopback, in a folder of its own."""
+
+    def __init__(self, folder):
+        self.project = folder / "project"
+        for name in ("notebooks", "data"):
+            shutil.copytree(ROOT / name, self.project / name)
+        self.address = f"http://127.0.0.1:{free_port()}"
+        own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+        own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
+        own |= {"IPYTHONDIR": str(folder / "ipython"), "HOME": str(folder)}
+        options = {
+            "ServerApp.ip": "127.0.0.1",
+            "ServerApp.port": self.address.rpartition(":")[2],
+            "ServerApp.port_retries": "0",
+            "IdentityProvider.token": TOKEN,
+            "ServerApp.open_browser": "False",
+            "ServerApp.allow_root": "True",
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "LabApp.news_url": "",
+        }
+        command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+        self.server = subprocess.Popen(
+            command,
+            cwd=self.project,
+            env=clean | own,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def ask(self, path, method="GET"):
+        request = urllib.request.Request(f"{self.address}/api/{path}", method=method)
+        request.add_header("Authorization", f"token {TOKEN}")
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def wait(self):
+        for _ in range(300):
+            try:
+                return self.ask("status")
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError("JupyterLab does not answer")
+
+    def close(self):
+        os.killpg(self.server.pid, signal.SIGTERM)
+        try:
+            self.server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.server.pid, signal.SIGKILL)
+            self.server.wait()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, browser):
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.close()
+
+
+def until(true, seconds, what):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.2)
+
+
+def run_all(lab, page, name):
+    """Open a notebook, run all its cells, save it, and return it as the server has it."""
+    page.goto(f"{lab.address}/lab/tree/notebooks/{name}?token={TOKEN}&reset")
+    status = page.locator(".jp-Notebook-ExecutionIndicator").first
+    status.wait_for(timeout=60_000)
+    idle = lambda: [each["execution_state"] for each in lab.ask("kernels") if each["connections"]] == ["idle"]  # noqa: E731
+    until(idle, 60, "no kernel is ready")
+    until(lambda: status.get_attribute("data-status") == "idle", 60, "the indicator never says idle")
+    page.wait_for_timeout(300)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile(r"^Run All Cells")).first.click()
+    until(lambda: status.get_attribute("data-status") != "idle", 30, "nothing begins")
+    quiet = 0
+    for _ in range(900):
+        busy = page.locator(".jp-InputPrompt", has_text="[*]").count() or status.get_attribute("data-status") != "idle"
+        quiet = 0 if busy else quiet + 1
+        if quiet == 3:
+            break
+        time.sleep(0.3)
+    assert quiet == 3, "it does not come to an end"
+    page.keyboard.press("Control+s")
+    until(lambda: any(cell.get("outputs") for cell in saved(lab, name)), 30, "it is not saved")
+    return saved(lab, name)
+
+
+def saved(lab, name):
+    cells = lab.ask(f"contents/notebooks/{name}")["content"]["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def end_kernels(lab):
+    for each in lab.ask("sessions"):
+        lab.ask(f"sessions/{each['id']}", "DELETE")
+
+
+@pytest.fixture
+def page(lab, browser):
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    yield context.new_page()
+    context.close()
+    end_kernels(lab)
+
+
+def test_notebook_run_out_of_order_says_which_step_it_needs(lab, page):
+    cells = run_all(lab, page, "03_cluster.ipynb")
+    errors = [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
+    assert len(errors) == 1, "what follows is not run"
+    assert errors[0]["ename"] == "RunError"
+    assert "make it with: segnb run --run shop --until prepare" in errors[0]["evalue"]
+    assert len(errors[0]["traceback"]) == 1, "one readable line, not forty frames"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_runs_from_top_to_bottom(lab, page, name):
+    cells = run_all(lab, page, name)
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert len(outputs) > 10
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    if name == "02_choose_k.ipynb":
+        move_the_slider(page)
+
+
+def move_the_slider(page):
+    """The figure and the sentence beneath follow the slider at once."""
+    panel = page.locator(".widget-vbox, .jupyter-widget-vbox").filter(has=page.locator("img")).first
+    panel.scroll_into_view_if_needed()
+    sentence, image = panel.locator(".widget-label").last, panel.locator("img").first
+    until(lambda: re.match(r"k = \d+: the segments hold", sentence.inner_text()), 20, "the panel is not drawn")
+    before, picture = sentence.inner_text(), image.get_attribute("src")
+    slider = panel.locator("[role=slider]").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    k = int(re.search(r"\d+", before)[0])
+    until(lambda: sentence.inner_text().startswith(f"k = {k + 1}: "), 20, "the sentence does not follow")
+    until(lambda: image.get_attribute("src") != picture, 20, "the figure does not follow")
