@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test soak lab workshop engines bench bench-large trial lock shop clean help
+.PHONY: report test soak lab workshop engines bench bench-large trial lock parameters shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-large  those of the engines with 200 million lines too"
 	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
 	@echo "make shop     plant the built-in shop's data again"
+	@echo "make parameters  the table of all parameters: notebooks/README.md"
 	@echo "make lock     choose the newest versions again"
 
 report: $(VENV)/ready
@@ -74,6 +75,9 @@ $(BIN)/uv:
 
 COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+parameters: $(VENV)/ready
+	$(BIN)/python -m segnb.runs.parameter_table
 
 lock: | $(BIN)/uv
 	$(COMPILE) --upgrade --extra real --extra dev --output-file requirements.lock >/dev/null

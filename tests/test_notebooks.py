@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 
 from segnb.parameters import PARAMETERS
 from segnb.paths import STEPS
+from segnb.runs.parameter_table import parameter_table
 
 NOTEBOOKS = {step: ROOT / "notebooks" / f"{number:02d}_{step}.ipynb" for number, step in enumerate(STEPS, 1)}
 
@@ -47,6 +48,11 @@ def test_notebook_keeps_its_shape(step):
     assert "**What this does not show.**" in text
     assert text.count("*How to read it.*") >= 2
     assert "$" not in text, "no TeX"
+
+
+def test_table_of_parameters_is_that_of_the_cells():
+    assert (ROOT / "notebooks" / "README.md").read_text() == parameter_table(), "make parameters"
+    assert all(f"| `{name}` |" in parameter_table() for name in PARAMETERS)
 
 
 @pytest.mark.parametrize("step", STEPS)
