@@ -71,17 +71,23 @@ def styled(draw: Callable) -> Callable:
 
 def _break_titles(figure: Figure) -> None:
     """Break titles into lines that do not run out of the figure."""
-    for axes in figure.axes:
-        for title in (axes.title, axes._left_title):
-            _break(title, figure, axes.get_position().width + 0.1)
+    titles = [(axes, title) for axes in figure.axes for title in (axes.title, axes._left_title)]
+    if any(len(title.get_text()) > _letters(figure, title, 0.4) for _, title in titles):
+        figure.draw_without_rendering()  # only now is it known where the axes begin
+    for axes, title in titles:
+        _break(title, _letters(figure, title, axes.get_position().width))
     if figure._suptitle is not None:
-        _break(figure._suptitle, figure, 1)
+        _break(figure._suptitle, _letters(figure, figure._suptitle, 0.95))
 
 
-def _break(title: Text, figure: Figure, share: float) -> None:
-    letters = int(figure.get_figwidth() * 72 * min(share, 0.95) / (0.62 * title.get_fontsize()))
+def _letters(figure: Figure, title: Text, share: float) -> int:
+    """Return how many letters fit into a share of the figure's width."""
+    return max(12, int(figure.get_figwidth() * 72 * share / (0.6 * title.get_fontsize())))
+
+
+def _break(title: Text, letters: int) -> None:
     if len(title.get_text()) > letters:
-        title.set_text(textwrap.fill(title.get_text(), max(letters, 12)))
+        title.set_text(textwrap.fill(title.get_text(), letters))
 
 
 def new_axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:
