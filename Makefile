@@ -15,7 +15,7 @@ help:
 	@echo "make workshop copies for learners, solutions, a guide and a handout: outputs/workshop"
 	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
 	@echo "make bench    the benchmarks, as ratios"
-	@echo "make bench-large  those of the engines with 200 million lines too"
+	@echo "make bench-large  200 million lines, and ten million customers"
 	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
 	@echo "make shop     plant the built-in shop's data again"
 	@echo "make parameters  the table of all parameters: notebooks/README.md"
@@ -53,6 +53,7 @@ bench: $(VENV)/ready
 
 bench-large: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/bench_engines.py --large
+	$(BIN)/python tests/benchmarks/bench_growth.py
 
 shop: $(VENV)/ready
 	$(BIN)/python -m segnb.samples

@@ -85,11 +85,11 @@ def segnb(*arguments, cwd, env=None, **given):
     )
 
 
-SMALL = [
-    *("-p", "customers=customer_data.csv", "-p", "purchases="),
-    *("-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"),
-]
-"""What makes a run on `write_small`'s table quick."""
+QUICK = ["-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"]
+"""What makes any run quick."""
+
+SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
+"""A run on the table of `write_small`."""
 
 
 def write_small(folder):

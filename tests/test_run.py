@@ -1,7 +1,9 @@
 """The main job from the command line: artifacts, pages, exit codes, and continuing a run."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from conftest import ROOT, segnb
+from conftest import QUICK, ROOT, SMALL, segnb
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
@@ -22,7 +24,6 @@ from segnb.paths import STEPS
 from segnb.runs.written import WRITTEN_BY
 
 PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
-QUICK = ["-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"]
 
 
 def read(folder, name):
@@ -36,9 +37,6 @@ def small(tmp_path):
     X = np.r_[rng.normal(0, 1, (40, 3)), rng.normal(6, 1, (30, 3))]
     pd.DataFrame(X, columns=["feature1", "feature2", "feature3"]).to_csv(tmp_path / "customer_data.csv", index=False)
     return tmp_path
-
-
-SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
 
 
 def test_run_makes_every_artifact_and_page(published):
@@ -346,6 +344,26 @@ def test_help_imports_nothing_heavy():
     code += "print(sorted({'pandas', 'sklearn', 'matplotlib', 'papermill', 'nbformat', 'ibis'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "env", [{"TERM": "dumb"}, {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "20"}, {"TERM": "xterm", "COLUMNS": "9"}]
+)
+def test_narrow_terminal_and_one_without_colour_are_no_trouble(small, env):
+    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", "r", "--until", "prepare"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+    mine, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=small, env=clean | env, stdout=theirs, stderr=theirs, stdin=theirs) as going:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the other side is gone
+            while block := os.read(mine, 4096):
+                said += block
+    os.close(mine)
+    assert going.returncode == 0, said.decode()
+    assert b"report:" in said
+    if "TERM" in env and env["TERM"] == "dumb":
+        assert b"\x1b[3" not in said, "no colour"
 
 
 def test_progress_is_plain_lines_when_nobody_watches(small):

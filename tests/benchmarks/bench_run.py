@@ -7,10 +7,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
+import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
-from segnb.paths import STEPS
+import segnb.runs.steps  # noqa: F401
+from segnb.paths import STEPS, notebook_path
 from segnb.progress import Lines
 from segnb.runs.engine import execute, papermill
 from segnb.runs.kernels import QUIET, kernels_ahead
@@ -18,6 +22,13 @@ from segnb.runs.notebooks import import_lines, load_notebook
 from segnb.runs.run import run_workflow
 
 ROUNDS = 3
+NOTHING = """class _Nothing:
+    def __getattr__(self, name):
+        return lambda *drawn, **how: None
+
+plots = panels = _Nothing()
+show.Picture = lambda *drawn, **how: None"""
+"""What a notebook without figures runs after its imports."""
 
 
 def whole_run(project: Path) -> None:
@@ -45,6 +56,21 @@ def imports_ahead(project: Path) -> None:
             execute(only_imports(step), project / f"{step}.ipynb", {}, kernels.take(), kernels.top_up)
 
 
+def no_figures(project: Path) -> None:
+    """Carry out the main job with everything but its figures and pages."""
+    folder = project / "bare"
+    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    for step in STEPS:
+        notebook = load_notebook(step)
+        notebook.cells.insert(2, new_code_cell(NOTHING))
+        nbformat.write(notebook, folder / "notebooks" / notebook_path(step).name)
+    before = os.environ["SEGNB_PROJECT"]
+    os.environ["SEGNB_PROJECT"] = str(folder)
+    with mock.patch("segnb.runs.steps.write_page"):
+        run_workflow({"run": "bench"}, Lines(io.StringIO()))
+    os.environ["SEGNB_PROJECT"] = before
+
+
 def only_imports(step: str) -> NotebookNode:
     """Return a step's notebook with the cell of its imports and no other."""
     notebook = load_notebook(step)
@@ -61,7 +87,7 @@ def seconds(work: Callable[[Path], None], project: Path) -> float:
 
 def main() -> None:
     """Print the medians and the ratios."""
-    works = (whole_run, plain_imports, imports_ahead)
+    works = (whole_run, plain_imports, imports_ahead, no_figures)
     with tempfile.TemporaryDirectory() as project:
         os.environ["SEGNB_PROJECT"] = project
         rounds = [[seconds(work, Path(project)) for work in works] for _ in range(ROUNDS + 1)][1:]
@@ -70,6 +96,8 @@ def main() -> None:
     for name, position in (("plain imports", 1), ("imports ahead", 2)):
         ratio = statistics.median(each[0] / each[position] for each in rounds)
         print(f"whole run / {name}: {ratio:.2f}{' (goal 1.6)' if position == 1 else ''}")
+    share = statistics.median(1 - each[3] / each[0] for each in rounds)
+    print(f"figures and pages: {share:.0%} of the whole run's time (goal: at most a third)")
 
 
 if __name__ == "__main__":
