@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -114,12 +115,17 @@ def run_all(lab, page, name):
         time.sleep(0.3)
     assert quiet == 3, "it does not come to an end"
     page.keyboard.press("Control+s")
-    until(lambda: any(cell.get("outputs") for cell in saved(lab, name)), 30, "it is not saved")
+    until(lambda: any(cell["outputs"] for cell in saved(lab, name)), 30, "it is not saved")
+    page.wait_for_timeout(500)
     return saved(lab, name)
 
 
 def saved(lab, name):
-    cells = lab.ask(f"contents/notebooks/{name}")["content"]["cells"]
+    """Return the code cells as they lie on the disk; none while the file is being written."""
+    try:
+        cells = lab.ask(f"contents/notebooks/{name}")["content"]["cells"]
+    except urllib.error.HTTPError:
+        return []
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 

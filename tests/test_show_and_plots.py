@@ -38,6 +38,8 @@ def draw_all(prepared, assigned, model, table):
     labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
     yield plots.clustergram(segment_flows(features, labelings, 5), 5)
     yield plots.segment_stability(segment_stability(features, labelings, n_boot=2), 5)
+    yield plots.one_k(table, features, pd.Series(labelings[5] + 1, index=features.index), "orders", "spend")
+    yield plots.one_segment(customers, scores.loc[1], segment == 1, "orders")
     yield plots.scatter(customers, segment, "orders", "spend")
     yield plots.pca_view(view.points, view.directions, view.shares, segment)
     yield plots.intercluster_distance(model, features, segment)
