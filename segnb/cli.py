@@ -75,14 +75,17 @@ def init(
     ] = None,
 ) -> None:
     """Look at the files and write a commented preset to start from."""
-    from segnb.files import write_whole
+    from segnb.files import why, write_whole
     from segnb.new_preset import new_preset
 
     run, text = new_preset(table, log)
     path = out or Path(f"{run}.yaml")
     if path.exists():
         raise DataError(f"{path}: is there already; name another file with -o")
-    write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    try:
+        write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({why(error)}); name a file where you may write") from None
     typer.echo(f"{text}\npreset: {path}; look through it, then: segnb run {path}")
 
 

@@ -10,13 +10,18 @@ from pathlib import Path
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a file beside `path`, bring it to the disk, and rename it to `path`."""
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(beside)
         sync_file(beside)
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def why(error: OSError) -> str:
+    """Return in a few words what the system said."""
+    return error.strerror or " ".join(str(error).split()) or type(error).__name__
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -82,7 +82,8 @@ def _of_log(
     there = list(customers) if customers is not None else []
     found = guess_id(log, there, unique=False)
     if found is None:
-        raise DataError(f"{source}: no column looks like the customer's id; the columns are {', '.join(log)}")
+        swapped = f"; are {table} and {source} swapped?" if table else ""
+        raise DataError(f"{source}: no column looks like the customer's id{swapped}; the columns are {', '.join(log)}")
     if customers is not None and found.column not in customers:
         raise DataError(
             f"{table}: no column {found.column!r}, the customer's id in {source}; give it the same name in both"

@@ -130,6 +130,8 @@ class Parameters(BaseModel):
             raise ValueError("a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64")
         if value == LATEST and info.field_name == "run":
             raise ValueError("latest stands for the run that was published last; take another name")
+        if value == "index.html":
+            raise ValueError("this is the page of all runs; take another name")
         return value
 
     @field_validator("names", mode="before")

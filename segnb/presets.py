@@ -23,10 +23,10 @@ def read_preset(source: str) -> dict[str, Any]:
     """
     try:
         values = _joined(yaml.safe_load(find_file(source).read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{source}: no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
-        raise DataError(f"{source}: a preset holds lines of NAME: VALUE, this one holds {type(values).__name__}")
+        raise DataError(f"{source}: is no preset, which holds lines of NAME: VALUE; for a table, segnb init writes one")
     return {str(name): _as_text(str(name), value) for name, value in values.items()}
 
 

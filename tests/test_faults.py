@@ -61,9 +61,10 @@ def labels(run):
 
 
 def command_for(step):
-    """Return a command that carries the step out, and more only where labels would be missing otherwise."""
-    begin = SMALL if step == "prepare" else ["--from", step]
-    return ["run", "--run", "r", *begin, "--until", max(step, "cluster", key=STEPS.index)]
+    """Return a command that carries the step out, and more only where a whole run or labels would be lost otherwise."""
+    if step == "prepare":
+        return ["run", "--run", "r", *SMALL]
+    return ["run", "--run", "r", "--from", step, "--until", max(step, "cluster", key=STEPS.index)]
 
 
 def kernels_of(project):
@@ -211,13 +212,13 @@ def test_read_only_outputs_are_refused_before_data_are_read(project, survived):
 
 
 def started(project, name):
-    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", name, "--until", "choose_k"]
+    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", name, "--until", "cluster"]
     return subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_runs_at_once(project, survived):
     going = [started(project, name) for name in ("a", "b")]
-    while not (project / "outputs" / ".stage" / "a.lock").exists():
+    while not (project / "outputs" / ".stage" / "a~lock").exists():
         time.sleep(0.01)
     time.sleep(0.5)
     refused = segnb("run", *SMALL, "--run", "a", cwd=project)
@@ -386,6 +387,52 @@ def test_what_is_no_run_is_never_replaced(project, tmp_path, kind):
         assert segnb("score", "mine", "customer_data.csv", cwd=project).returncode == 2
 
 
+def test_strange_folders_among_the_runs_are_passed_over(project, tmp_path):
+    outputs = project / "outputs"
+    shutil.copytree(outputs / "r", outputs / "r copy")
+    (outputs / "link").symlink_to(outputs / "r")
+    (outputs / "latest").unlink()
+    (outputs / "latest").mkdir()
+    listed = segnb("runs", cwd=project)
+    assert listed.returncode == 0, listed.stderr
+    assert "copy" not in listed.stdout
+    done = segnb("run", *SMALL, "--run", "next", "--until", "cluster", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(outputs / "next")["state"] == "complete"
+
+
+def test_many_at_once_point_to_the_latest(project):
+    code = "from segnb.runs.latest import point_to_latest\nfor _ in range(300): point_to_latest('{}')"
+    commands = [[sys.executable, "-c", code.format(name)] for name in ("c", "d")]
+    going = [subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) for command in commands]
+    assert [each.communicate()[1] for each in going] == ["", ""]
+    assert (project / "outputs" / "latest").read_text() in ("c\n", "d\n")
+
+
+@pytest.mark.parametrize("name", ["x.lock", "x~"])
+def test_no_name_of_a_run_clashes_with_a_lock(project, monkeypatch, name):
+    monkeypatch.chdir(project)
+    if "~" in name:
+        assert segnb("run", *SMALL, "--run", name, cwd=project).returncode == 2
+        return
+    with Stage("x") as one, Stage(name) as other:
+        assert one.open() != other.open()
+
+
+def test_page_of_all_runs_is_no_name_of_a_run(project):
+    done = segnb("run", *SMALL, "--run", "index.html", cwd=project)
+    assert done.returncode == 2
+    assert "this is the page of all runs" in done.stderr
+
+
+def test_whole_run_is_not_replaced_by_less(project):
+    before = hashes(project / "outputs" / "r")
+    done = segnb("run", *SMALL, "--run", "r", "--until", "prepare", cwd=project)
+    assert done.returncode == 2
+    assert "holds a run that came to step iterate, of which --until prepare would leave less" in done.stderr
+    assert hashes(project / "outputs" / "r") == before
+
+
 def test_latest_stands_for_the_run_published_last(project, monkeypatch):
     monkeypatch.chdir(project)
     assert Run("latest").name == "r"
@@ -395,6 +442,7 @@ def test_latest_stands_for_the_run_published_last(project, monkeypatch):
     done = segnb("run", *SMALL, "--run", "next", "-p", "previous=latest", "--until", "prepare", cwd=project)
     assert done.returncode == 0, done.stderr
     assert read_manifest(project / "outputs" / "next")["parameters"]["previous"] == "r"
+    assert Run("latest").name == "r", "a run without segments is none to go on from"
     (project / "outputs" / "latest").unlink()
     with pytest.raises(DataError, match="latest: no run was published yet"):
         Run("latest")

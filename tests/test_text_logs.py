@@ -39,7 +39,7 @@ def small_batches(monkeypatch):
         ("a.csv", "\ufeff" + PLAIN, {}),
         ("a.csv", PLAIN.replace("\n", "\r\n"), {}),
         ("a.csv", PLAIN.replace("1\n", "1"), {}),
-        ("a.csv.gz", gzip.compress(PLAIN.encode()), {}),
+        ("a.csv.gz", gzip.compress(PLAIN.encode(), mtime=0), {}),
         ("a.tsv", PLAIN.replace(",", "\t"), {}),
         ("a.txt", PLAIN.replace(",", "  "), {"delimiter": " "}),
         ("a.csv", PLAIN.replace(",", ";").replace(".", ","), {"delimiter": ";", "decimal": ","}),
@@ -143,6 +143,54 @@ def test_times_that_say_their_zone_are_counted_where_zone_is(tmp_path):
     assert lines["day"].astype(str).tolist() == ["2026-01-05", "2026-01-05"]
     lines = lines_of(opened(tmp_path / "a.csv", text, zone="UTC"))
     assert lines["day"].astype(str).tolist() == ["2026-01-04", "2026-01-05"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("2026-01-05 00:30:00+02", ""), ("2026-01-05T00:30Z", ""), ("05.01.2026 00:30:00+0200", "%d.%m.%Y %H:%M:%S%z")],
+)
+def test_times_that_say_their_zone_are_refused_however_they_say_it(tmp_path, text, written):
+    reading = {"dates": written} if written else {}
+    with pytest.raises(DataError, match="has 1 time with a time zone"):
+        opened(tmp_path / "a.csv", f"{HEADER}7,1,{text},5\n", **reading)
+
+
+@pytest.mark.parametrize("row", ["B 2026-01-05 1 200 z", "B 2026-01-05 1"])
+def test_ragged_rows_between_blanks_are_refused(tmp_path, row):
+    text = f"customer day amount note\nA 2026-01-05 1 z\n{row}\n"
+    with pytest.raises(DataError, match=r"row 3 has \d fields, the header has 4"):
+        opened(tmp_path / "a.txt", text, {"date": "day", "amount": "amount"}, delimiter=" ")
+
+
+@pytest.mark.parametrize("kind", ["str", "category", "string[pyarrow]", "object"])
+def test_ids_of_parquet_are_normalised_whatever_their_type(tmp_path, kind):
+    table = pd.DataFrame({"customer": ["A1", "A1 ", "B"], "day": pd.to_datetime(["2026-01-01"] * 3), "amount": 1.0})
+    table.astype({"customer": kind}).to_parquet(tmp_path / "a.parquet")
+    columns = {"date": "day", "amount": "amount"}
+    for reading, customers in (({}, 3), ({"ids": "normalise"}, 2)):
+        log = open_purchases(str(tmp_path / "a.parquet"), columns, "customer", reading=reading)
+        assert log.counts["customers"] == customers
+
+
+def test_columns_that_hold_lists_or_bytes_are_named(tmp_path):
+    days = pd.to_datetime(["2026-01-01"] * 2)
+    pd.DataFrame({"customer": [[1], [2]], "day": days, "amount": 1.0}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"customer": [1, 2], "day": [b"\xff", b"\xfe"], "amount": 1.0}).to_parquet(tmp_path / "b.parquet")
+    columns, reading = {"date": "day", "amount": "amount"}, {"ids": "normalise"}
+    for name, words in (("a", "'customer' holds lists"), ("b", "cannot be read|not utf-8")):
+        with pytest.raises(DataError, match=words):
+            open_purchases(str(tmp_path / f"{name}.parquet"), columns, "customer", reading=reading)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("currency", ["EUR", ""]), ("currency_rate", ["1.1", "1.2"]), ("Amount in local currency", [1.0, 2.0])],
+)
+def test_what_tells_of_one_currency_only_is_no_fault(tmp_path, name, values):
+    table = pd.DataFrame({"customer": [1, 2], "day": ["2026-01-01"] * 2, "amount": 1.5, name: values})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    amount = name if name.startswith("Amount") else "amount"
+    assert open_purchases(str(tmp_path / "a.csv"), {"date": "day", "amount": amount}, "customer").counts["lines"] == 2
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])

@@ -119,6 +119,18 @@ def test_folder_that_is_there_is_not_touched(tmp_path):
     assert [path.name for path in (tmp_path / "w").iterdir()] == ["mine.txt"]
 
 
+def test_workshop_that_could_not_be_written_leaves_nothing_and_can_be_written_again(tmp_path, monkeypatch):
+    def full(*names):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("segnb.runs.workshop.shutil.copyfile", full)
+        with pytest.raises(DataError, match="w: cannot be written .No space left on device"):
+            write_workshop(tmp_path / "w")
+    assert not list(tmp_path.iterdir())
+    assert (write_workshop(tmp_path / "w") / "guide.md").is_file()
+
+
 CHECKS = [name for name in dir(exercises) if name.startswith("check_")]
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()) | st.just(object())
 

@@ -35,14 +35,16 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
         ADVICE[choice.verdict].format(k=choice.k),
         f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
         f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
-        _weak(weak),
+        _weak(weak, choice.verdict),
     ]
     if choice.overridden:
         sentences.append("This number of segments was set by hand.")
     return " ".join(sentences)
 
 
-def _weak(segments: list[str]) -> str:
+def _weak(segments: list[str], verdict: str) -> str:
+    if not segments and verdict == "constructed":
+        return "Most customers of each single segment are found together again, but the borders between them move."
     if not segments:
         return "Each single segment is found again with other customers."
     named = f"Segment {segments[0]}" if len(segments) == 1 else f"Segments {listed(segments)}"

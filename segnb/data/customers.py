@@ -201,7 +201,7 @@ def _join(behaviour: pd.DataFrame, known: pd.DataFrame | None) -> tuple[pd.DataF
     ]
     if unknown == len(behaviour):
         raise DataError(
-            "customers and purchases share no customer id; customer_id must name the same id in both "
-            f"(customers: {known.index[0]!r}, purchases: {behaviour.index[0]!r})"
+            "customers and purchases share no customer id among those who ordered; customer_id must name the same id "
+            "in both, written alike"
         )
     return behaviour.join(known).rename_axis(known.index.name), rules

@@ -7,6 +7,7 @@ import pandas as pd
 
 from segnb.data.contract import check_contract, classes_rule
 from segnb.data.engines import connect, engine_table, fetch
+from segnb.data.guesses import guess_id
 from segnb.data.ids import alike_rule
 from segnb.data.tables import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
@@ -55,9 +56,10 @@ def _read_source(source: str, id_column: str, reading: Mapping[str, str], engine
 
 def _check_id_like(table: pd.DataFrame, source: str) -> None:
     """Refuse a column of distinct whole numbers that is called an id: k-means would take it for a behaviour."""
+    guess = guess_id(table, unique=True)
     for name in table.select_dtypes("integer"):
         called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
-        if called_id and table[name].is_unique:
+        if table[name].is_unique and (called_id or (guess and guess.column == name)):
             raise DataError(
                 f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
             )

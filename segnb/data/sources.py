@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from segnb.data.engines import engine_table, fetch, first_line
 from segnb.data.guesses import pieces
-from segnb.data.tables import check_columns, column_names
+from segnb.data.tables import MISSING_MARKS, check_columns, column_names
 from segnb.data.text_logs import shape_log
 from segnb.errors import DataError
 from segnb.paths import find_file, is_file
@@ -50,11 +50,11 @@ def open_source(
         table = engine_table(backend, source, engine)
         check_columns(table.columns, needed, source)
         _check_numbers(table, source, kinds)
-        _check_one_currency(table, source)
+        _check_one_currency(table, source, kinds)
         return table
     names = column_names(source, reading)
     check_columns(names, needed, source)
-    kinds = dict(kinds) | {name: "text" for name in names if _tells_currency(name)}
+    kinds = {name: "text" for name in names if _tells_currency(name)} | dict(kinds)
     path = shape_log(find_file(source), source, kinds, reading, _scratch_file())
     try:
         if backend.name in READ_NO_FILES:
@@ -63,7 +63,7 @@ def open_source(
             table = backend.read_parquet(path)
     except Exception as error:
         raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
-    _check_one_currency(table, source)
+    _check_one_currency(table, source, kinds)
     return table
 
 
@@ -74,10 +74,13 @@ def _check_numbers(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> 
         raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
 
 
-def _check_one_currency(table: ibis.Table, source: str) -> None:
-    """Refuse amounts in several currencies, which no sum makes sense of."""
-    for name in filter(_tells_currency, table.columns):
-        found = sorted(fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str))
+def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> None:
+    """Refuse amounts in several currencies, which no sum makes sense of; a table without amounts may name them."""
+    if "number" not in kinds.values():
+        return
+    for name in (name for name in table.columns if _tells_currency(name) and kinds.get(name) in (None, "text")):
+        texts = fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str).str.strip()
+        found = sorted(set(texts) - set(MISSING_MARKS))
         if len(found) > 1:
             raise DataError(
                 f"{source}: column {name!r} tells of {len(found)} currencies ({', '.join(found)}), which cannot "
@@ -86,7 +89,8 @@ def _check_one_currency(table: ibis.Table, source: str) -> None:
 
 
 def _tells_currency(name: str) -> bool:
-    return "currency" in pieces(name)
+    """Return whether a column is about the currency itself, and not about a rate or an amount in one."""
+    return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
 
 
 def _scratch_file() -> Path:

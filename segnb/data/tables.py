@@ -155,7 +155,7 @@ def check_sha256(path: Path, source: str, expected: str) -> None:
 def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
     delimiter = reading.get("delimiter") or DELIMITERS[file_kind(path, source)]
     encoding = reading.get("encoding") or "utf-8-sig"
-    header = _check_fields(path, source, delimiter, encoding)
+    header = check_fields(path, source, delimiter, encoding)
     return pd.read_csv(
         path,
         sep=r"\s+" if delimiter == " " else delimiter,
@@ -170,7 +170,7 @@ def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapp
     )
 
 
-def _check_fields(path: Path, source: str, delimiter: str, encoding: str) -> list[str]:
+def check_fields(path: Path, source: str, delimiter: str, encoding: str) -> list[str]:
     """Return the header after checking that every row has as many fields: pandas would shift or cut silently."""
     with _opened(path, encoding) as lines:
         rows = _rows(lines, delimiter)
@@ -199,7 +199,8 @@ def check_header(header: list[str], source: str, delimiter: str) -> None:
         raise DataError(f"{source}: the file is empty; expected a header and at least one row")
     seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)
     if len(header) == 1 and seen:
-        raise DataError(f"{source}: 1 column, and {seen!r} seen in it; say reading: {{delimiter: '{seen}'}}")
+        remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
+        raise DataError(f"{source}: 1 column, and {seen!r} seen in it; {remedy}")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{source}: column {', '.join(map(repr, twice))} stands more than once; rename or remove one")

@@ -1,7 +1,8 @@
 """A purchase log brought into shape batch by batch, never in memory as a whole; all its faults are told at once."""
 
+import re
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -10,55 +11,26 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from segnb.data.faults import TOLD, fault_words, how_written
+from segnb.data.faults import LogFaults
 from segnb.data.ids import check_ids_choice
-from segnb.data.tables import DELIMITERS, MISSING_MARKS, column_names, ends_with, file_kind, read_table, unreadable
+from segnb.data.tables import (
+    DELIMITERS,
+    MISSING_MARKS,
+    check_fields,
+    column_names,
+    ends_with,
+    file_kind,
+    read_table,
+    unreadable,
+)
 from segnb.errors import DataError
 from segnb.thresholds import LARGEST
 
 BLOCK = 4 * 2**20
 """Bytes of a text file that are looked at together."""
 
-FEW_DATES = 0.001
-"""Up to this share of dates that cannot be read, such lines are left out and counted like those without a date."""
-
-ZONED = r"\d\s*(Z|[+-]\d\d:?\d\d)$"
+ZONED = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
 """How a time ends that says how far it is from UTC."""
-
-
-@dataclass
-class _Faults:
-    """What cannot be read: by column and kind how often, and the first rows."""
-
-    rows: int = 0
-    skipped: list[int] = field(default_factory=list)
-    ragged: list[str] = field(default_factory=list)
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    first: dict[tuple[str, str], list[tuple[int, object]]] = field(default_factory=dict)
-
-    def note(self, column: str, kind: str, there: pa.Array, text: pa.Array) -> None:
-        """Take down the rows of a batch in which `there` is true."""
-        count = pc.sum(there).as_py() or 0
-        if count:
-            key = (column, kind)
-            self.counts[key] = self.counts.get(key, 0) + count
-            told = self.first.setdefault(key, [])
-            for place in pc.indices_nonzero(there)[: TOLD - len(told)].to_pylist():
-                told.append((self._row(place), text[place].as_py()))
-
-    def skip(self, row: pa.csv.InvalidRow) -> str:
-        """Take down a row with too few or too many fields, and go on."""
-        self.skipped.append(row.number)
-        if len(self.ragged) < TOLD:
-            self.ragged.append(f"row {row.number} has {row.actual_columns}")
-        return "skip"
-
-    def _row(self, place: int) -> int:
-        """Return the row in the file, the header being row 1, of a place in the batch that comes next."""
-        row = self.rows + place + 2
-        for number in self.skipped:
-            row += number <= row
-        return row
 
 
 def shape_log(path: Path, source: str, kinds: Mapping[str, str], reading: Mapping[str, str], target: Path) -> Path:
@@ -86,15 +58,18 @@ def shape_log(path: Path, source: str, kinds: Mapping[str, str], reading: Mappin
         all faults are listed with their number and their first rows.
     """
     kind, normalise = file_kind(path, source), check_ids_choice(reading)
-    if kind == ".parquet" and not normalise and _in_shape(pq.read_schema(path), source, kinds):
+    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds) and not normalise:
         return path
-    faults, writer = _Faults(), None
+    faults, writer = LogFaults(), None
     for batch in _batches(path, source, kind, kinds, reading, faults):
-        shaped = pa.table({name: _shaped(batch.column(name), name, kinds[name], reading, faults) for name in kinds})
+        try:
+            shaped = pa.table({name: _shaped(batch.column(name), name, kinds[name], reading, faults) for name in kinds})
+        except pa.ArrowException as error:
+            raise unreadable(source, kind, error) from None
         writer = writer or pq.ParquetWriter(target, shaped.schema)
         writer.write_table(shaped)
         faults.rows += len(batch)
-    _raise(faults, source)
+    faults.check(source)
     if writer is None:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
     writer.close()
@@ -116,7 +91,7 @@ def _fits(found: pa.DataType, kind: str) -> bool:
 
 
 def _batches(
-    path: Path, source: str, kind: str, kinds: Mapping[str, str], reading: Mapping[str, str], faults: _Faults
+    path: Path, source: str, kind: str, kinds: Mapping[str, str], reading: Mapping[str, str], faults: LogFaults
 ) -> Iterator[pa.RecordBatch]:
     names = list(kinds)
     try:
@@ -126,15 +101,15 @@ def _batches(
             table = read_table(source, [name for name in kinds if kinds[name] == "text"], reading)
             yield from pa.Table.from_pandas(table[names], preserve_index=False).to_batches()
         elif reading.get("delimiter") == " ":
-            yield from _blank_batches(path, names, reading)
+            yield from _blank_batches(path, source, names, reading)
         else:
             yield from _text_batches(path, source, kind, names, reading, faults)
-    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError, zlib.error, pd.errors.ParserError) as error:
         raise unreadable(source, kind, error) from None
 
 
 def _text_batches(
-    path: Path, source: str, kind: str, names: list[str], reading: Mapping[str, str], faults: _Faults
+    path: Path, source: str, kind: str, names: list[str], reading: Mapping[str, str], faults: LogFaults
 ) -> Iterator[pa.RecordBatch]:
     last = column_names(str(path), reading)[-1]
     columns = list(dict.fromkeys([*names, last]))
@@ -157,17 +132,19 @@ def _text_batches(
         raise DataError(f"{source}: a quote that begins in row {row} is never closed; repair that row")
 
 
-def _blank_batches(path: Path, names: list[str], reading: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def _blank_batches(path: Path, source: str, names: list[str], reading: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     encoding = reading.get("encoding") or "utf-8-sig"
+    check_fields(path, source, " ", encoding)
     options = {"sep": r"\s+", "dtype": str, "keep_default_na": False, "index_col": False}
     for chunk in pd.read_csv(path, usecols=names, encoding=encoding, chunksize=500_000, **options):
         yield pa.RecordBatch.from_pandas(chunk, preserve_index=False)
 
 
-def _shaped(column: pa.Array, name: str, kind: str, reading: Mapping[str, str], faults: _Faults) -> pa.Array:
+def _shaped(column: pa.Array, name: str, kind: str, reading: Mapping[str, str], faults: LogFaults) -> pa.Array:
+    if kind == "text" and reading.get("ids") and not pa.types.is_integer(column.type):
+        return pc.utf8_normalize(pc.utf8_trim_whitespace(column.cast(pa.string())), form="NFC")
     if kind == "text":
-        text = reading.get("ids") and pa.types.is_string(column.type)
-        return pc.utf8_normalize(pc.utf8_trim_whitespace(column), form="NFC") if text else column
+        return column
     if _fits(column.type, kind):
         return column
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
@@ -175,7 +152,7 @@ def _shaped(column: pa.Array, name: str, kind: str, reading: Mapping[str, str], 
     return (_numbers if kind == "number" else _moments)(text, name, reading, faults)
 
 
-def _numbers(text: pa.Array, name: str, reading: Mapping[str, str], faults: _Faults) -> pa.Array:
+def _numbers(text: pa.Array, name: str, reading: Mapping[str, str], faults: LogFaults) -> pa.Array:
     decimal, thousands = reading.get("decimal") or ".", reading.get("thousands")
     plain = pc.replace_substring(text, thousands, "") if thousands else text
     if decimal != ".":
@@ -189,12 +166,12 @@ def _numbers(text: pa.Array, name: str, reading: Mapping[str, str], faults: _Fau
     return found
 
 
-def _moments(text: pa.Array, name: str, reading: Mapping[str, str], faults: _Faults) -> pa.Array:
+def _moments(text: pa.Array, name: str, reading: Mapping[str, str], faults: LogFaults) -> pa.Array:
     """Return dates and times, those that say how far from UTC they are as times of UTC."""
     written = reading.get("dates") or "ISO8601"
-    zoned = pc.fill_null(pc.match_substring_regex(text, ZONED), False) if written == "ISO8601" else None
-    if zoned is not None and not reading.get("zone"):
-        faults.note(name, "zone", zoned, text)
+    if not reading.get("zone"):
+        told = pc.is_valid(text) if re.search("%[zZ]", written) else pc.match_substring_regex(text, ZONED)
+        faults.note(name, "zone", pc.fill_null(told, False), text)
     try:
         days = pd.to_datetime(text.to_pandas(), format=written, errors="coerce", utc=True).dt.tz_localize(None)
     except ValueError as error:
@@ -204,42 +181,3 @@ def _moments(text: pa.Array, name: str, reading: Mapping[str, str], faults: _Fau
     found = pa.array(days.astype("datetime64[us]"), pa.timestamp("us"), from_pandas=True)
     faults.note(name, "date", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
     return found
-
-
-def _raise(faults: _Faults, source: str) -> None:
-    """Raise all faults that are too many to go on with."""
-    told = []
-    if faults.skipped:
-        first = ", ".join(faults.ragged) + (", …" if len(faults.skipped) > len(faults.ragged) else "")
-        told.append(
-            f"{len(faults.skipped):,} rows with more or fewer fields than the header ({first}), "
-            "repair them, or name the delimiter with reading: {delimiter: …}"
-        )
-    for (column, kind), count in faults.counts.items():
-        if kind != "date" or count > FEW_DATES * faults.rows:
-            first = faults.first[column, kind]
-            one, many, remedy = _WORDS[kind]
-            remedy = how_written((str(text) for _, text in first), remedy) if kind == "number" else remedy
-            told.append(fault_words(column, count, one, many, first, remedy))
-    if told:
-        raise DataError(f"{source}: {'; '.join(told)}")
-
-
-_WORDS = {
-    "number": (
-        "value that is no number",
-        "values that are no numbers",
-        "say how with reading: {decimal: …, thousands: …}, or take signs and units out of them",
-    ),
-    "large": (f"amount beyond {LARGEST:g}", f"amounts beyond {LARGEST:g}", "repair them"),
-    "date": (
-        "value that is no date",
-        "values that are no dates",
-        "say how dates are written with reading: {dates: …}, for instance %d.%m.%Y",
-    ),
-    "zone": (
-        "time with a time zone",
-        "times with a time zone",
-        "say whose days count with reading: {zone: …}, for instance Europe/Berlin",
-    ),
-}

@@ -34,13 +34,13 @@ def one_k(
     x, y : str
         Features across and up.
     min_cell : int, default 10
-        As in `segnb.plots.scatter`.
+        As in `segnb.plots.scatter`; the means of smaller segments are left out.
     """
     k = int(segments.max())
     figure, axes = plt.subplots(2, 2, figsize=(11, 7), width_ratios=[1.3, 1], height_ratios=[1.5, 1])
     scatter(rows, segments, x, y, min_cell, ax=axes[0, 0])
     axes[0, 0].set_title(f"{k} segments, in standard deviations")
-    means = rows.groupby(segments).mean().rename(columns=label).T
+    means = rows.groupby(segments).mean().where(segments.value_counts() >= min_cell).rename(columns=label).T
     sns.heatmap(means, center=0, vmin=-2, vmax=2, cmap="RdBu_r", ax=axes[0, 1], cbar=False)
     axes[0, 1].set(xlabel="segment", ylabel="", title="What is high (red) and low (blue)")
     shares = segments.value_counts(normalize=True).sort_index()

@@ -5,6 +5,7 @@ import pandas as pd
 from segnb.colours import segment_colours
 from segnb.errors import RunError
 from segnb.files import write_whole
+from segnb.parameters import RUN_NAME
 from segnb.paths import outputs_folder
 from segnb.runs.look import render
 from segnb.runs.manifest import MANIFEST, read_manifest
@@ -15,7 +16,8 @@ from segnb.wording import percent
 
 def run_names() -> list[str]:
     """Return the names of all runs in the outputs folder."""
-    return sorted(path.parent.name for path in outputs_folder().glob(f"[!.]*/{MANIFEST}"))
+    folders = (path.parent for path in outputs_folder().glob(f"[!.]*/{MANIFEST}"))
+    return sorted(folder.name for folder in folders if RUN_NAME.fullmatch(folder.name) and not folder.is_symlink())
 
 
 def write_all_runs() -> None:

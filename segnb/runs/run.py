@@ -12,8 +12,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from segnb.addresses import shown
-from segnb.errors import DataError, RunError
-from segnb.files import sha256
+from segnb.errors import DataError, RunError, SegnbError
+from segnb.files import sha256, why
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import STEPS, find_file, is_file, notebook_path, project_folder
 from segnb.runs.earlier import check_earlier
@@ -66,7 +66,7 @@ def run_workflow(
                 _carry_out(job, folder, progress)
                 _finish(job, folder)
         except (RunError, OSError) as error:
-            words = str(error) if isinstance(error, RunError) else f"cannot go on ({error.strerror}: {error.filename})"
+            words = str(error) if isinstance(error, RunError) else f"cannot go on ({why(error)})"
             remains = stage.keep_remains(job.manifest | {"state": "failed", "error": words})
             raise RunError(f"{words} (kept: {_shown(remains)})" if remains else words) from None
         with undisturbed():
@@ -82,6 +82,8 @@ def _plan(stage: Stage, values: Mapping[str, Any], first: str | None, last: str 
     if start > stop:
         raise DataError(f"--from {first} comes after --until {last}; the steps are {', '.join(STEPS)}")
     steps = list(STEPS[start : stop + 1])
+    if not first and last:
+        _check_no_less(stage, steps)
     copy_from = stage.earlier() if first else None
     recorded: dict[str, Any] = {}
     if copy_from:
@@ -101,6 +103,17 @@ def _plan(stage: Stage, values: Mapping[str, Any], first: str | None, last: str 
         "steps": kept,
     }
     return Job(parameters, steps, manifest), copy_from
+
+
+def _check_no_less(stage: Stage, steps: list[str]) -> None:
+    """Refuse to replace a whole run by the beginning of one."""
+    with suppress(RunError):
+        done = read_manifest(stage.published).get("steps", {})
+        if len(done) > len(steps):
+            raise DataError(
+                f"{_shown(stage.published)} holds a run that came to step {list(done)[-1]}, of which --until "
+                f"{steps[-1]} would leave less; give this run another name, leave out --until, or begin with --from"
+            )
 
 
 def _made_from(first: str) -> set[str]:
@@ -200,7 +213,7 @@ def _list_it() -> None:
     """Write the page of all runs anew; the run is published whether or not there is room for that page."""
     from segnb.runs.all_runs import write_all_runs
 
-    with suppress(OSError, RunError):
+    with suppress(OSError, SegnbError):
         write_all_runs()
 
 

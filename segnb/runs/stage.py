@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from segnb.errors import DataError, RunError
-from segnb.files import exchange, sync_folder
+from segnb.files import exchange, sync_folder, why
 from segnb.paths import STAGES, outputs_folder
 from segnb.runs.latest import point_to_latest
 from segnb.runs.locks import Lock, take_or_refuse
@@ -18,6 +18,10 @@ from segnb.runs.written import WRITTEN_BY
 
 FAILED = ".failed"
 """What the folder of a failed run's remains is called after the run's name."""
+
+
+LOCK, GONE = "~lock", "~gone"
+"""What a run's lock, and a stage that is being removed, are called after its name; no run's name has a tilde."""
 
 
 class Stage:
@@ -48,14 +52,14 @@ class Stage:
         self._place = self._stages / name
         self._aside = self._place / "before"
         self.folder = self._place / str(os.getpid()) / name  # a killed run's kernel may write on in its own
-        self._lock = Lock(self._stages / f"{name}.lock")
+        self._lock = self._lock_of(name)
 
     def __enter__(self) -> "Stage":
         try:
             self._take_lock()
         except OSError as error:
             raise DataError(
-                f"{outputs_folder()}: cannot be written to ({error.strerror}); run segnb where you may write"
+                f"{outputs_folder()}: cannot be written to ({why(error)}); run segnb where you may write"
             ) from None
         try:
             self._restore()
@@ -80,7 +84,7 @@ class Stage:
             else:
                 self.folder.mkdir()
         except OSError as error:
-            raise RunError(f"{outputs_folder()}: cannot be written to ({error.strerror}); make room there") from None
+            raise RunError(f"{outputs_folder()}: cannot be written to ({why(error)}); make room there") from None
         return self.folder
 
     def publish(self, manifest: dict[str, Any]) -> Path:
@@ -92,10 +96,12 @@ class Stage:
             elif not exchange(self.folder, self.published):
                 os.replace(self.published, self._aside)
                 os.replace(self.folder, self.published)
-            sync_folder(self.published.parent)
-            point_to_latest(self.name)
         except OSError as error:
-            raise RunError(f"{self.published}: cannot be published ({error.strerror}); make room there") from None
+            raise RunError(f"{self.published}: cannot be published ({why(error)}); make room there") from None
+        with contextlib.suppress(OSError):  # it is published, come what may
+            sync_folder(self.published.parent)
+            if (self.published / "model.skops").is_file():
+                point_to_latest(self.name)
         shutil.rmtree(self.remains, ignore_errors=True)
         return self.published
 
@@ -113,7 +119,7 @@ class Stage:
         """Remove the stage, free the lock, and remove the outputs folder if that is empty then."""
         with contextlib.suppress(OSError):
             self._restore()
-        gone = self._stages / f".{self.name}"
+        gone = self._stages / f"{self.name}{GONE}"
         with contextlib.suppress(OSError):  # moved first: a page that is being written cannot come in between
             os.replace(self._place, gone)
         shutil.rmtree(gone, ignore_errors=True)
@@ -161,11 +167,16 @@ class Stage:
             raise DataError(f"{self.published}: holds no run; move it away, or give this run another name")
 
     def _sweep(self) -> None:
-        """Remove what runs that were killed have left in their stages."""
+        """Remove what runs that were killed have left in their stages, as far as it is ours."""
         for place in self._stages.iterdir():
-            lock = Lock(self._stages / f"{place.name}.lock")
-            if place == self._place:
+            if place == self._place or place.name.endswith(GONE):
                 shutil.rmtree(place, ignore_errors=True)
-            elif place.is_dir() and not (place / "before").exists() and lock.take():
-                shutil.rmtree(place, ignore_errors=True)
-                lock.free()
+            elif place.is_dir() and not (place / "before").exists():
+                lock = self._lock_of(place.name)
+                with contextlib.suppress(OSError):
+                    if lock.take():
+                        shutil.rmtree(place, ignore_errors=True)
+                        lock.free()
+
+    def _lock_of(self, name: str) -> Lock:
+        return Lock(self._stages / f"{name}{LOCK}")

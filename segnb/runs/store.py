@@ -13,8 +13,8 @@ import pyarrow.csv
 
 from segnb.errors import DataError, RunError
 from segnb.files import write_whole
-from segnb.parameters import RUN_NAME
-from segnb.paths import STAGES, outputs_folder
+from segnb.parameters import PARAMETERS, RUN_NAME
+from segnb.paths import STAGES, STEPS, outputs_folder
 from segnb.runs.latest import resolved
 from segnb.runs.manifest import amend_manifest, check_file, read_manifest
 from segnb.runs.written import WRITTEN_BY
@@ -109,7 +109,19 @@ class Run:
         return f"there is no run {self.name!r} in {outputs_folder()}; {runs}; make it with: {self._remedy(name)}"
 
     def _remedy(self, name: str) -> str:
-        return f"segnb run --run {self.name} --until {_step_of(name)}"
+        """Return the command that makes an artifact, with the run's own parameters where it has any."""
+        step = _step_of(name)
+        try:
+            manifest = read_manifest(self.folder)
+        except RunError:
+            manifest = {"parameters": {}}
+        done = [each for each, state in manifest.get("steps", {}).items() if state.get("state") == "done"]
+        if not manifest["parameters"] or not done:
+            preset = "" if self.name == PARAMETERS["run"].default else "PRESET.yaml "
+            return f"segnb run {preset}--run {self.name} --until {step}"
+        first = next((each for each in STEPS if each not in done or each == step), step)
+        again = f"segnb run PRESET.yaml --run {self.name}"
+        return again if first == STEPS[0] else f"segnb run --run {self.name} --from {first}"
 
 
 def _step_of(artifact: str) -> str:

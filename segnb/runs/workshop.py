@@ -1,5 +1,6 @@
 """A workshop folder: copies for learners and with solutions, the data, a guide for the teacher and a handout."""
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import nbformat
 from nbconvert.filters import markdown2html
 
 from segnb.errors import DataError
+from segnb.files import why
 from segnb.paths import STEPS, find_file, notebook_path
 from segnb.runs.look import TEMPLATES, render
 
@@ -42,18 +44,26 @@ def write_workshop(folder: Path) -> Path:
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise DataError(f"{folder}: is there already; name a new folder, or empty that one")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        for copy, leave_out in (("learner", {SOLUTION}), ("solution", set())):
-            _write_copy(folder / copy, leave_out)
-        parts = workshop_parts()
-        for name in ("guide", "handout"):
-            text = _text(f"{name}.md.j2", parts)
-            (folder / f"{name}.md").write_text(text, encoding="utf-8")
-            page = render("paper.html.j2", title=f"Customer segmentation: {name}", body=markdown2html(text))
-            (folder / f"{name}.html").write_text(page, encoding="utf-8")
+        _write_all(beside)
+        os.replace(beside, folder)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror}); name a folder where you may write") from None
+        raise DataError(f"{folder}: cannot be written ({why(error)}); name a folder where you may write") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _write_all(folder: Path) -> None:
+    for copy, leave_out in (("learner", {SOLUTION}), ("solution", set())):
+        _write_copy(folder / copy, leave_out)
+    parts = workshop_parts()
+    for name in ("guide", "handout"):
+        text = _text(f"{name}.md.j2", parts)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        page = render("paper.html.j2", title=f"Customer segmentation: {name}", body=markdown2html(text))
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
 
 
 def workshop_parts() -> list[Part]:
