@@ -70,7 +70,8 @@ def draw(table: pd.DataFrame) -> None:
         )
         panel.set(xlabel="customers", ylabel=unit)
         panel.legend()
-    figure.suptitle("Beyond a million customers time and memory grow no faster than the customers")
+    more, longer = (table.index[-1] / table.index[-2], table["whole"].iloc[-1] / table["whole"].iloc[-2])
+    figure.suptitle(f"The last {more:.0f} times as many customers take {longer:.1f} times as long")
     figure.savefig(HERE / "growth.svg", metadata={"Date": None})
 
 
