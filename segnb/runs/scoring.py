@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from segnb.cluster import assign
 from segnb.data import column_names, load_customers, read_customers
 from segnb.errors import DataError
-from segnb.files import write_whole
+from segnb.files import why, write_whole
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
 from segnb.prepare import check_numeric, numbers
@@ -136,7 +136,7 @@ def write_scores(scores: Scores, path: Path) -> None:
     try:
         write_whole(path, writers[path.suffix.lower()])
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); name a file where you may write") from None
+        raise DataError(f"{path}: cannot be written ({why(error)}); name a file where you may write") from None
 
 
 def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:
