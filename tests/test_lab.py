@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import pytest
@@ -39,6 +38,7 @@ class Lab:
             "IdentityProvider.token": TOKEN,
             "ServerApp.open_browser": "False",
             "ServerApp.allow_root": "True",
+            "LabApp.expose_app_in_browser": "True",
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "LabApp.news_url": "",
         }
@@ -87,7 +87,7 @@ def lab(tmp_path_factory, browser):
         server.close()
 
 
-def until(true, seconds, what):
+def until(true, what, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, what
@@ -95,37 +95,17 @@ def until(true, seconds, what):
 
 
 def run_all(lab, page, name):
-    """Open a notebook, run all its cells, save it, and return it as the server has it."""
+    """Open a notebook, run all its cells as the menu does, and return the code cells with what they put out."""
     page.goto(f"{lab.address}/lab/tree/notebooks/{name}?token={TOKEN}&reset")
-    status = page.locator(".jp-Notebook-ExecutionIndicator").first
-    status.wait_for(timeout=60_000)
-    idle = lambda: [each["execution_state"] for each in lab.ask("kernels") if each["connections"]] == ["idle"]  # noqa: E731
-    until(idle, 60, "no kernel is ready")
-    until(lambda: status.get_attribute("data-status") == "idle", 60, "the indicator never says idle")
-    page.wait_for_timeout(300)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name=re.compile(r"^Run All Cells")).first.click()
-    until(lambda: status.get_attribute("data-status") != "idle", 30, "nothing begins")
-    quiet = 0
-    for _ in range(900):
-        busy = page.locator(".jp-InputPrompt", has_text="[*]").count() or status.get_attribute("data-status") != "idle"
-        quiet = 0 if busy else quiet + 1
-        if quiet == 3:
-            break
-        time.sleep(0.3)
-    assert quiet == 3, "it does not come to an end"
-    page.keyboard.press("Control+s")
-    until(lambda: any(cell["outputs"] for cell in saved(lab, name)), 30, "it is not saved")
-    page.wait_for_timeout(500)
-    return saved(lab, name)
-
-
-def saved(lab, name):
-    """Return the code cells as they lie on the disk; none while the file is being written."""
-    try:
-        cells = lab.ask(f"contents/notebooks/{name}")["content"]["cells"]
-    except urllib.error.HTTPError:
-        return []
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
+    page.evaluate("""async () => {
+        const { context, sessionContext } = window.jupyterapp.shell.currentWidget;
+        await Promise.all([context.ready, sessionContext.ready]);
+        await sessionContext.session.kernel.info;
+        await window.jupyterapp.commands.execute("notebook:run-all-cells");
+        await window.jupyterapp.commands.execute("docmanager:save");
+    }""")
+    cells = lab.ask(f"contents/notebooks/{name}")["content"]["cells"]
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
@@ -155,6 +135,7 @@ def test_notebook_run_out_of_order_says_which_step_it_needs(lab, page):
 def test_notebook_runs_from_top_to_bottom(lab, page, name):
     cells = run_all(lab, page, name)
     outputs = [output for cell in cells for output in cell["outputs"]]
+    assert all(cell["execution_count"] for cell in cells), "every cell has run"
     assert len(outputs) > 10
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
@@ -167,11 +148,11 @@ def move_the_slider(page):
     panel = page.locator(".widget-vbox, .jupyter-widget-vbox").filter(has=page.locator("img")).first
     panel.scroll_into_view_if_needed()
     sentence, image = panel.locator(".widget-label").last, panel.locator("img").first
-    until(lambda: re.match(r"k = \d+: the segments hold", sentence.inner_text()), 20, "the panel is not drawn")
+    until(lambda: re.match(r"k = \d+: the segments hold", sentence.inner_text()), "the panel is not drawn")
     before, picture = sentence.inner_text(), image.get_attribute("src")
     slider = panel.locator("[role=slider]").first
     slider.focus()
     page.keyboard.press("ArrowRight")
     k = int(re.search(r"\d+", before)[0])
-    until(lambda: sentence.inner_text().startswith(f"k = {k + 1}: "), 20, "the sentence does not follow")
-    until(lambda: image.get_attribute("src") != picture, 20, "the figure does not follow")
+    until(lambda: sentence.inner_text().startswith(f"k = {k + 1}: "), "the sentence does not follow")
+    until(lambda: image.get_attribute("src") != picture, "the figure does not follow")
