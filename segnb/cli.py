@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segnb.addresses import EMBEDDED
 from segnb.errors import DataError, SegnbError
 from segnb.paths import STEPS
 
@@ -70,15 +71,18 @@ def run(
 def init(
     table: Annotated[str, typer.Argument(help="One row per customer; or, alone, a purchase log.", show_default=False)],
     log: Annotated[str, typer.Argument(help="A purchase log, one row per order line.", show_default=False)] = "",
+    engine: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where the tables live, if not in files.", show_default=False)
+    ] = EMBEDDED,
     out: Annotated[
         Path | None, typer.Option("-o", metavar="OUT", help="The preset to write.", show_default="RUN.yaml")
     ] = None,
 ) -> None:
-    """Look at the files and write a commented preset to start from."""
+    """Look at the tables and write a commented preset to start from."""
     from segnb.files import why, write_whole
     from segnb.new_preset import new_preset
 
-    run, text = new_preset(table, log)
+    run, text = new_preset(table, log, engine)
     path = out or Path(f"{run}.yaml")
     if path.exists():
         raise DataError(f"{path}: is there already; name another file with -o")

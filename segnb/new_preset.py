@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from segnb.addresses import EMBEDDED
+from segnb.data import open_purchases
+from segnb.data.glimpse import glimpse
 from segnb.data.guesses import Guess, dates_in, guess_id, guess_log, guess_reading, is_log
-from segnb.data.tables import read_table
 from segnb.errors import DataError
-from segnb.parameters import PARAMETERS
+from segnb.parameters import PARAMETERS, check_parameters
+from segnb.paths import is_file
+
+MOST_ROWS = 100_000
+"""Of a large table so many rows are looked at."""
 
 LOOKBACK = PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
@@ -33,83 +40,125 @@ class Line:
         return "\n".join([f"{self.name}:{_comment(self.comment)}", *inside])
 
 
-def new_preset(table: str, log: str = "") -> tuple[str, str]:
-    """Return the name of a run and the text of a preset for it, guessed from the files.
+@dataclass(frozen=True)
+class Look:
+    """The first rows of a table, how it is written, and whether there are more rows."""
+
+    source: str
+    engine: str
+    reading: dict[str, str]
+    rows: pd.DataFrame
+    more: bool
+
+    def extent(self, unit: str) -> str:
+        """Return how much was looked at."""
+        return f"guessed from {len(self.rows):,} {unit}, there are more" if self.more else f"{len(self.rows):,} {unit}"
+
+
+def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str]:
+    """Return the name of a run and the text of a preset for it, guessed from the tables.
+
+    Of a large table only the beginning is looked at. A purchase log is then opened as a run opens it, so that the
+    preset names what a run would stop at.
 
     Parameters
     ----------
     table : str
-        One row per customer; or, alone, a purchase log.
+        One row per customer; or, alone, a purchase log. A file, or a table of the engine.
     log : str, optional
         One row per order line.
+    engine : str
+        Address of the engine.
 
     Raises
     ------
     DataError
-        If a file cannot be read, or a log without a customer, a date or an amount.
+        If a table cannot be read, or a log has no customer, date or amount.
     """
-    reading = guess_reading(table)
-    customers = read_table(table, reading=reading)
-    if not log and is_log(customers):
-        return _of_log(table, customers, reading)
+    check_parameters({"engine": engine})
+    customers = _look(table, engine)
+    if not log and is_log(customers.rows, customers.more):
+        return _of_log(customers, None)
     if not log:
-        return _of_table(table, customers, reading)
-    log_reading = guess_reading(log)
-    if reading and log_reading and reading != log_reading:
-        raise DataError(f"{table} and {log} are written differently ({reading}, {log_reading}); save both alike")
-    return _of_log(log, read_table(log, reading=log_reading), reading | log_reading, table, customers)
+        return _of_table(customers)
+    purchases = _look(log, engine)
+    if customers.reading and purchases.reading and customers.reading != purchases.reading:
+        written = f"{customers.reading}, {purchases.reading}"
+        raise DataError(f"{table} and {log} are written differently ({written}); save both alike")
+    return _of_log(purchases, customers)
 
 
-def _of_table(source: str, table: pd.DataFrame, reading: dict[str, str]) -> tuple[str, str]:
-    found = guess_id(table, unique=True)
-    features, descriptors, left = _columns(table.drop(columns=[found.column] if found else []))
+def _look(source: str, engine: str) -> Look:
+    reading = guess_reading(source) if is_file(source, engine) else {}
+    return Look(source, engine, reading, *glimpse(source, reading, engine, MOST_ROWS))
+
+
+def _of_table(customers: Look) -> tuple[str, str]:
+    found = guess_id(customers.rows, unique=True)
+    features, descriptors, left = _columns(customers.rows.drop(columns=[found.column] if found else []))
     if not features:
-        raise DataError(f"{source}: no numeric column to make segments from; the columns are {', '.join(table)}")
+        names = ", ".join(customers.rows)
+        raise DataError(f"{customers.source}: no numeric column to make segments from; the columns are {names}")
     lines = [
-        Line("customers", source, f"{len(table):,} rows"),
+        Line("customers", customers.source, customers.extent("rows")),
         Line("purchases", "", "no purchase log"),
         Line("customer_id", found.column if found else "", found.reason if found else "no id seen: rows are numbered"),
-        *_reading_lines(reading),
+        *_reading_lines(customers.reading),
         Line("features", features, f"{DECIDE} which of these should make the segments"),
         Line("descriptors", descriptors, "these describe the segments and do not make them"),
     ]
-    return _whole(source, lines, left)
+    return _whole(customers, lines, left)
 
 
-def _of_log(
-    source: str, log: pd.DataFrame, reading: dict[str, str], table: str = "", customers: pd.DataFrame | None = None
-) -> tuple[str, str]:
-    there = list(customers) if customers is not None else []
-    found = guess_id(log, there, unique=False)
-    if found is None:
-        swapped = f"; are {table} and {source} swapped?" if table else ""
-        raise DataError(f"{source}: no column looks like the customer's id{swapped}; the columns are {', '.join(log)}")
-    if customers is not None and found.column not in customers:
-        raise DataError(
-            f"{table}: no column {found.column!r}, the customer's id in {source}; give it the same name in both"
-        )
-    roles = guess_log(log, found.column)
+def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
+    customer_id = _shared_id(log, customers)
+    roles = guess_log(log.rows, customer_id.column)
     if "date" not in roles or not ("amount" in roles or {"quantity", "price"} <= set(roles)):
-        raise DataError(f"{source}: no column of dates, or none of amounts, is seen; the columns are {', '.join(log)}")
-    dates = log[roles["date"].column]
+        names = ", ".join(log.rows)
+        raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; the columns are {names}")
+    dates = log.rows[roles["date"].column]
     written = "" if pd.api.types.is_datetime64_any_dtype(dates) else dates_in(dates)
-    if written not in ("", "ISO"):
-        reading = reading | {"dates": written}
-    _, descriptors, left = _columns(customers.drop(columns=found.column)) if customers is not None else ([], [], [])
-    numeric = [] if customers is None else [name for name in customers.select_dtypes("number") if name != found.column]
-    window, why = _window(dates, written)
-    lines = [
-        Line("customers", table, f"{len(customers):,} rows" if customers is not None else "no customer table"),
-        Line("purchases", source, f"{len(log):,} lines"),
-        Line("customer_id", found.column, found.reason),
-        Line("purchase_columns", None, f"{DECIDE} are these the right ones?", entries=roles),
-        *_reading_lines(reading),
-        Line("window_days", window, why),
-        Line("returns", "net", f"{DECIDE} net: returns reduce the spend; exclude: they are left out"),
-        Line("features", [], "empty: recency, orders, spend and what else the log gives"),
-        Line("descriptors", [*numeric, *descriptors], "these describe the segments and do not make them"),
-    ]
-    return _whole(table or source, lines, left)
+    reading = log.reading | (customers.reading if customers else {})
+    reading |= {"dates": written} if written not in ("", "ISO") else {}
+    columns = {role: guess.column for role, guess in roles.items()}
+    try:
+        opened = open_purchases(log.source, columns, customer_id.column, reading=reading, engine=log.engine)
+        lines, first, last, notes = f"{opened.counts['lines']:,} lines", opened.first_day, opened.last_day, []
+    except DataError as error:
+        lines, (first, last), notes = log.extent("lines"), _ends(dates, written), [f"{DECIDE} a run stops at {error}"]
+    roles["date"] = Guess(columns["date"], roles["date"].reason if notes else f"from {first} to {last}")
+    known = customers.rows.drop(columns=customer_id.column) if customers else pd.DataFrame()
+    features, descriptors, left = _columns(known)
+    return _whole(
+        customers or log,
+        [
+            Line("customers", *((customers.source, customers.extent("rows")) if customers else ("", "no table"))),
+            Line("purchases", log.source, lines),
+            Line("customer_id", customer_id.column, customer_id.reason),
+            Line("purchase_columns", None, f"{DECIDE} are these the right ones?", entries=roles),
+            *_reading_lines(reading),
+            Line("window_days", *_window((last - first).days)),
+            Line("returns", "net", f"{DECIDE} net: returns reduce the spend; exclude: they are left out"),
+            Line("features", [], "empty: recency, orders, spend and what else the log gives"),
+            Line("descriptors", features + descriptors, "these describe the segments and do not make them"),
+        ],
+        notes + left,
+    )
+
+
+def _shared_id(log: Look, customers: Look | None) -> Guess:
+    """Return the column of the customer in a log, which a customer table must have too."""
+    found = guess_id(log.rows, list(customers.rows) if customers else [], unique=False, more=log.more)
+    if found is None:
+        swapped = f"; are {customers.source} and {log.source} swapped?" if customers else ""
+        names = ", ".join(log.rows)
+        raise DataError(f"{log.source}: no column looks like the customer's id{swapped}; the columns are {names}")
+    if customers and found.column not in customers.rows:
+        raise DataError(
+            f"{customers.source}: no column {found.column!r}, the customer's id in {log.source}; "
+            "give it the same name in both"
+        )
+    return found
 
 
 def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
@@ -118,24 +167,28 @@ def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     for name, column in table.items():
         is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         if column.nunique() < 2:
-            left.append(f"{name}: has one value only")
+            left.append(f"left out: {name}: has one value only")
         elif is_number and pd.api.types.is_integer_dtype(column) and column.is_unique and len(column) > 20:
-            left.append(f"{name}: a different whole number in every row, which looks like an id")
+            left.append(f"left out: {name}: a different whole number in every row, which looks like an id")
         elif is_number:
             features.append(name)
         elif column.nunique() > max(50, len(column) / 2):
-            left.append(f"{name}: {column.nunique():,} different texts, too many to describe anybody by")
+            left.append(f"left out: {name}: {column.nunique():,} different texts, too many to describe anybody by")
         else:
             descriptors.append(name)
     return features, descriptors, left
 
 
-def _window(dates: pd.Series, written: str) -> tuple[int, str]:
-    """Return a window that the log fills at the end and a quarter earlier too, and why."""
+def _ends(dates: pd.Series, written: str) -> tuple[date, date]:
+    """Return the first and the last of the dates that can be read, today for none."""
     plain = written in ("", "ISO")
     days = pd.to_datetime(dates if plain else dates.astype(str), format=None if plain else written, errors="coerce")
     days = days.dropna()
-    span = (days.max() - days.min()).days
+    return (days.min().date(), days.max().date()) if len(days) else (date.today(), date.today())
+
+
+def _window(span: int) -> tuple[int, str]:
+    """Return a window that a log of so many days fills at the end and a quarter earlier too, and why."""
     if span >= PARAMETERS["window_days"].default + LOOKBACK:
         return PARAMETERS["window_days"].default, "a year; the log also fills it as of a quarter earlier"
     if span >= 2 * LOOKBACK:
@@ -148,12 +201,15 @@ def _reading_lines(reading: dict[str, str]) -> list[Line]:
     return [Line("reading", None, "", entries)] if entries else []
 
 
-def _whole(source: str, lines: list[Line], left: list[str]) -> tuple[str, str]:
-    name = "".join(each if each.isalnum() and each.isascii() else "_" for each in Path(source).name.split(".")[0])
+def _whole(first: Look, lines: list[Line], notes: list[str]) -> tuple[str, str]:
+    """Return the name of a run, made from the first table's, and the whole preset."""
+    called = Path(first.source).name.split(".")[0] if is_file(first.source, first.engine) else first.source
+    name = "".join(each if each.isalnum() and each.isascii() else "_" for each in called)
     run = name.strip("_")[:40] or "mine"
     head = f"# Guessed by segnb init; {DECIDE.rstrip(':')} marks what is yours to say. The rest keeps its defaults."
-    notes = [f"# left out: {each}" for each in left]
-    return run, "\n".join([head, Line("run", run).text(), *(line.text() for line in lines), *notes]) + "\n"
+    where = [Line("engine", first.engine, "where the tables live")] if first.engine != EMBEDDED else []
+    body = [line.text() for line in (Line("run", run), *where, *lines)]
+    return run, "\n".join([head, *body, *(_comment(note).strip() for note in notes)]) + "\n"
 
 
 def _yaml(value: object) -> str:

@@ -267,11 +267,14 @@ def test_sums_of_whole_numbers_do_not_wrap(project):
     assert Run("r").read("customers.parquet")["spend"].tolist() == [4 * 2.0**40 * 200, 2.0**40 * 200]
 
 
-def test_column_of_decimals_is_named(project):
-    table = TABLE.assign(b=[Decimal(number) / 3 for number in range(30)])
-    table.to_parquet(project / "t.parquet")
-    with pytest.raises(DataError, match="'b' is object, not a number"):
-        carry_out("prepare", run="r", customers="t.parquet", purchases="", features=["a", "b"])
+def test_column_of_decimals_is_one_of_numbers(project):
+    decimals = [None, *(Decimal(number) / 4 for number in range(1, 30))]
+    TABLE.assign(b=decimals).to_parquet(project / "t.parquet")
+    carry_out("prepare", run="r", customers="t.parquet", purchases="", missing="drop")
+    assert "b" in Run("r").read("prepare.json")["columns"]
+    assert Run("r").read("customers.parquet")["b"].dropna().sort_values().tolist() == [
+        number / 4 for number in range(1, 30)
+    ]
 
 
 SIZES = {

@@ -12,6 +12,7 @@ from segnb.data import clv_summary, load_customers, open_purchases
 from segnb.data.engines import connect
 from segnb.errors import DataError, RunError
 from segnb.parameters import check_parameters
+from segnb.presets import read_preset
 
 SHOP = ROOT / "data" / "shop_purchases.parquet"
 
@@ -74,19 +75,31 @@ def test_text_files_go_to_every_engine(engine, tmp_path):
 
 @pytest.fixture(scope="module")
 def warehouse(postgres):
-    """A PostgreSQL with the shop's tables, in a schema of their own."""
+    """A PostgreSQL with the shop's tables in a schema of their own, its money in decimals."""
     backend = connect(postgres)
     backend.create_database("sales")
     backend.create_table("lines", pq.read_table(SHOP), database="sales")
     backend.create_table(
         "people", pd.read_csv(ROOT / "data" / "shop_customers.csv").drop_duplicates(), database="sales"
     )
+    for table, column in (("lines", "amount"), ("people", "income")):
+        backend.raw_sql(f"ALTER TABLE sales.{table} ALTER COLUMN {column} TYPE numeric(14, 2)").close()
     return postgres
 
 
 def test_tables_of_a_warehouse_are_read_by_their_names(warehouse, source):
     given = {"engine": warehouse, "purchases": "sales.lines", "customers": "sales.people"}
     table = load_customers(check_parameters(given)).table
+    pd.testing.assert_frame_equal(table, source.table, check_dtype=False, rtol=1e-9)
+
+
+def test_preset_of_a_warehouse_gives_the_same_customer_table(warehouse, source, tmp_path):
+    done = segnb("init", "sales.people", "sales.lines", "--engine", warehouse, "-o", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "purchases: sales.lines  # 42,958 lines" in done.stdout
+    guessed = check_parameters(read_preset(str(tmp_path / "mine.yaml")))
+    assert (guessed.run, guessed.engine) == ("sales_people", warehouse)
+    table = load_customers(guessed).table[list(source.table)]
     pd.testing.assert_frame_equal(table, source.table, check_dtype=False, rtol=1e-9)
 
 

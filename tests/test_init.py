@@ -174,6 +174,53 @@ def test_log_is_told_from_a_table_and_its_roles_are_found():
     assert not is_log(pd.DataFrame({"customer_id": ["a", "b"], "age": [1, 2]}))
 
 
+def test_beginning_of_a_large_log_is_enough(tmp_path, monkeypatch):
+    """Sorted by date, customers hardly come again in its first rows, and its days are seen in all of it."""
+    rng = np.random.default_rng(3)
+    log = pd.DataFrame({"client": rng.integers(0, 900, 3000), "net": rng.exponential(9, 3000).round(2)})
+    log["day"] = pd.date_range("2024-01-01", "2026-01-01", periods=3000).strftime("%d.%m.%Y")
+    log.to_csv(tmp_path / "log.csv", index=False)
+    log.to_parquet(tmp_path / "log.parquet")
+    monkeypatch.setattr("segnb.new_preset.MOST_ROWS", 60)
+    assert guess_id(log.head(60), unique=False) is None, "taken for a whole table, they would be a customer each"
+    for name in ("log.csv", "log.parquet"):
+        _, text, values = preset_of(tmp_path / name)
+        assert values["purchase_columns"] == {"date": "day", "amount": "net"}
+        assert values["window_days"] == 365
+        assert "# 3,000 lines" in text
+        assert "date: day  # from 2024-01-01 to 2026-01-01" in text
+
+
+def test_beginning_of_a_large_customer_table_is_enough(tmp_path, monkeypatch):
+    table = pd.DataFrame({"client": [f"c{n}" for n in range(500)], "spend": np.arange(500) % 7 + 0.5})
+    table.assign(since="2020-01-01").to_csv(tmp_path / "t.csv", index=False)
+    monkeypatch.setattr("segnb.new_preset.MOST_ROWS", 100)
+    _, text, values = preset_of(tmp_path / "t.csv")
+    assert (values["customer_id"], values["features"]) == ("client", ["spend"])
+    assert "# guessed from 100 rows, there are more" in text
+
+
+def test_preset_says_what_a_run_would_stop_at(tmp_path):
+    log = pd.DataFrame({"client": list("aabb") * 20, "day": "2026-01-31", "net": np.arange(80) % 9 + 0.5})
+    log.to_csv(tmp_path / "fine.csv", index=False)
+    log.loc[79, "day"] = "2026-02-30"
+    log.to_csv(tmp_path / "broken.csv", index=False)
+    assert "a run stops at" not in preset_of(tmp_path / "fine.csv")[1]
+    _, text, values = preset_of(tmp_path / "broken.csv")
+    assert values["purchase_columns"] == {"date": "day", "amount": "net"}
+    assert "# DECIDE: a run stops at" in text
+    assert "(row 81: '2026-02-30')" in text
+
+
+@pytest.mark.parametrize("address", ["postgres://ann:hunter2@127.0.0.1/shop", "nowhere://x"])
+def test_engine_that_will_not_do_is_told_and_no_secret(tmp_path, address):
+    done = segnb("init", "people", "--engine", address, cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "hunter2" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_preset_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{n},{n % 7}.5\n" for n in range(30)))
     done = segnb("init", "t.csv", "-o", "nowhere/x.yaml", cwd=tmp_path)

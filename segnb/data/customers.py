@@ -10,7 +10,8 @@ from segnb.data.engines import fetch
 from segnb.data.ids import alike_rule
 from segnb.data.known import read_customers
 from segnb.data.purchases import Purchases, open_purchases
-from segnb.data.tables import RESERVED, cut_rule
+from segnb.data.tables import RESERVED
+from segnb.data.text_files import cut_rule
 from segnb.data.transactions import customer_expression, fetch_customers, sampled
 from segnb.errors import DataError
 from segnb.parameters import Parameters

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from segnb.data.tables import DELIMITERS, file_kind, unreadable
+from segnb.data.tables import file_kind, unreadable
+from segnb.data.text_files import DELIMITERS
 from segnb.errors import DataError
 from segnb.paths import find_file
 
@@ -25,6 +26,10 @@ NAMES = {
     "discount": ("discount", "disc", "rabatt", "reduction"),
 }
 LOG_ROLES = ("order", "date", "amount", "quantity", "price", "product", "category", "discount")
+ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?"
+WRITTEN = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%Y %H:%M")
+MOSTLY = 0.95
+"""At least this share of a column's texts are dates, or it is no column of dates."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def pieces(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
-def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool) -> Guess | None:
+def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, more: bool = False) -> Guess | None:
     """Return the column with the customer's id, if one seems to be.
 
     Parameters
@@ -105,8 +110,10 @@ def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool) ->
         The columns of the other table; a name that both have comes first.
     unique : bool
         Whether the id names a row, as in a customer table; in a log it comes again.
+    more : bool, default False
+        Whether these are the first rows of more, among which customers come again less often.
     """
-    scores = {name: _id_score(table[name], name, other, unique) for name in table}
+    scores = {name: _id_score(table[name], name, other, unique, more) for name in table}
     best = max(scores, key=scores.__getitem__, default=None)
     if best is None or scores[best] < 2:
         return None
@@ -133,31 +140,33 @@ def guess_log(table: pd.DataFrame, customer_id: str = "") -> dict[str, Guess]:
     return found
 
 
-def is_log(table: pd.DataFrame) -> bool:
+def is_log(table: pd.DataFrame, more: bool = False) -> bool:
     """Return whether a table seems to be a purchase log: customers who come again, dates, and amounts.
+
+    With `more`, the table is the beginning of a longer one.
 
     >>> is_log(pd.DataFrame({"customer": ["a", "a", "b"], "day": ["2026-01-01"] * 3, "amount": [1.0, 2.0, 3.0]}))
     True
     """
-    customer = guess_id(table, unique=False)
+    customer = guess_id(table, unique=False, more=more)
     found = guess_log(table, customer.column if customer else "")
     return customer is not None and "date" in found and ("amount" in found or {"quantity", "price"} <= set(found))
 
 
 def dates_in(column: pd.Series) -> str:
-    """Return how the dates in a column of text are written, "" if they are not, or in more than one way.
+    """Return how at least 95 % of the dates in a column of text are written, "" if there is no such way.
 
     >>> [dates_in(pd.Series(text)) for text in (["31.12.2025", "01.02.2026"], ["2026-01-01"], ["x"])]
     ['%d.%m.%Y', 'ISO', '']
     """
     text = column.dropna().astype(str).head(2000)
-    if text.empty or not text.str.contains(r"\d").all():
+    if text.empty or text.str.contains(r"\d").mean() < MOSTLY:
         return ""
-    for written in ("ISO", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%Y %H:%M"):
-        iso = text.str.fullmatch(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?").all() if written == "ISO" else None
-        if iso or (iso is None and pd.to_datetime(text, format=written, errors="coerce").notna().all()):
-            return written
-    return ""
+    if text.str.fullmatch(ISO).mean() >= MOSTLY:
+        return "ISO"
+    shares = {each: pd.to_datetime(text, format=each, errors="coerce").notna().mean() for each in WRITTEN}
+    likeliest = max(shares, key=shares.__getitem__)
+    return likeliest if shares[likeliest] >= MOSTLY else ""
 
 
 def _called(role: str, name: str) -> bool:
@@ -165,14 +174,14 @@ def _called(role: str, name: str) -> bool:
     return any(word == each or (len(each) > 3 and word.startswith(each)) for each in NAMES[role] for word in words)
 
 
-def _id_score(column: pd.Series, name: str, other: Sequence[str], unique: bool) -> float:
+def _id_score(column: pd.Series, name: str, other: Sequence[str], unique: bool, more: bool) -> float:
     if pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
         return 0
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return 0
     known = column.dropna()
     distinct = known.nunique() / max(len(known), 1)
-    alike = distinct > 0.95 if unique else distinct < 0.7
+    alike = distinct > 0.95 if unique else distinct < (0.999 if more else 0.7)
     called = 2 * _called("customer", name) + (pieces(name)[-1:] in (["id"], ["no"], ["key"], ["number"]))
     return called * alike + 0.5 * (name in other and alike)
 
@@ -187,7 +196,7 @@ def _fits(role: str, column: pd.Series) -> bool:
         return is_number and (column.dropna() % 1 == 0).mean() > 0.9
     if role == "category":
         return not is_number and column.nunique() <= 200
-    return not pd.api.types.is_float_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column)
+    return not (pd.api.types.is_float_dtype(column) or pd.api.types.is_datetime64_any_dtype(column) or dates_in(column))
 
 
 def _rank(role: str, column: pd.Series, name: str) -> tuple:

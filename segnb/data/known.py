@@ -9,7 +9,8 @@ from segnb.data.contract import check_contract, classes_rule
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.guesses import guess_id
 from segnb.data.ids import alike_rule
-from segnb.data.tables import check_columns, check_table, cut_rule, ids_as_text, read_table
+from segnb.data.tables import check_columns, check_table, ids_as_text, read_table
+from segnb.data.text_files import cut_rule
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file

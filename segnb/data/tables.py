@@ -1,22 +1,21 @@
 """Read a table from a file and refuse, in one readable line, what would be misread silently."""
 
-import csv
-import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segnb.data.ids import check_ids_choice, normalised
+from segnb.data.text_files import DELIMITERS, check_fields, check_header, opened, rows_of
 from segnb.errors import DataError
 from segnb.files import sha256
 from segnb.paths import find_file
-from segnb.row_log import Rule
 
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
 MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
 """What counts as a missing value in a text file; in an id column only an empty cell does."""
 
@@ -24,7 +23,13 @@ RESERVED = ("segment", "confidence")
 """Columns that segnb adds itself, so that a table may not bring them along."""
 
 
-def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_table(
+    source: str,
+    id_columns: Sequence[str] = (),
+    reading: Mapping[str, str] | None = None,
+    *,
+    most: int | None = None,
+) -> pd.DataFrame:
     """Return the table in a file, with ids as text.
 
     Parameters
@@ -36,6 +41,8 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
     reading : mapping of str to str, optional
         `delimiter` (" " for any run of blanks), `encoding`, `decimal`, `thousands`, `ids` ("normalise" takes ids
         that differ in blanks or accents only for one), and `sha256`, the checksum that the file must have.
+    most : int, optional
+        Look at this many rows from the beginning only.
 
     Returns
     -------
@@ -56,7 +63,7 @@ def read_table(source: str, id_columns: Sequence[str] = (), reading: Mapping[str
     kind = file_kind(path, source)
     try:
         normalise = check_ids_choice(reading)
-        table = _READERS[kind](path, source, id_columns, reading)
+        table = _READERS[kind](path, source, id_columns, reading, most)
         if normalise:
             there = [name for name in id_columns if name in table]
             table = table.assign(**{name: normalised(table[name]) for name in there})
@@ -91,35 +98,13 @@ def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[
             return pq.read_schema(path).names
         if kind == ".xlsx":
             return list(pd.read_excel(path, nrows=0))
-        with _opened(path, reading.get("encoding") or "utf-8-sig") as lines:
+        with opened(path, reading.get("encoding") or "utf-8-sig") as lines:
             delimiter = reading.get("delimiter") or DELIMITERS[kind]
-            header = next(_rows(lines, delimiter), [])
+            header = next(rows_of(lines, delimiter), [])
     except Exception as error:
         raise unreadable(source, kind, error) from None
     check_header(header, source, delimiter)
     return header
-
-
-def ends_with(path: Path, mark: str, encoding: str | None = None) -> bool:
-    """Return whether a text file ends with a mark, line breaks aside."""
-    end = ""
-    with _opened(path, encoding or "utf-8-sig") as file:
-        while block := file.read(2**20):
-            end = block.rstrip("\r\n")[-len(mark) :] or end
-    return end == mark
-
-
-def cut_rule(source: str, unit: str, rows: int) -> list[Rule]:
-    """Return a line for the row log if a text file does not end with a line break, as one that was cut short."""
-    path = find_file(source)
-    if path.suffix.lower() not in DELIMITERS:
-        return []
-    with open(path, "rb") as file:
-        file.seek(-min(4, path.stat().st_size), 2)
-        end = file.read()
-    if end.rstrip(b"\0")[-1:] in (b"\n", b"\r"):
-        return []
-    return [Rule("no line break at the end: the last row may be cut short", unit, rows, 1, rows, "kept")]
 
 
 def check_columns(columns: pd.Index | list[str], needed: Mapping[str, str], source: str) -> None:
@@ -152,10 +137,12 @@ def check_sha256(path: Path, source: str, expected: str) -> None:
         raise DataError(f"{source}: SHA-256 is {found}, expected {expected}; this is another copy of the file")
 
 
-def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
+def _read_text(
+    path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str], most: int | None
+) -> pd.DataFrame:
     delimiter = reading.get("delimiter") or DELIMITERS[file_kind(path, source)]
     encoding = reading.get("encoding") or "utf-8-sig"
-    header = check_fields(path, source, delimiter, encoding)
+    header = check_fields(path, source, delimiter, encoding, most)
     return pd.read_csv(
         path,
         sep=r"\s+" if delimiter == " " else delimiter,
@@ -167,54 +154,28 @@ def _read_text(path: Path, source: str, id_columns: Sequence[str], reading: Mapp
         keep_default_na=False,
         na_values={name: [""] if name in id_columns else MISSING_MARKS for name in header},
         low_memory=False,
+        nrows=most,
     )
 
 
-def check_fields(path: Path, source: str, delimiter: str, encoding: str) -> list[str]:
-    """Return the header after checking that every row has as many fields: pandas would shift or cut silently."""
-    with _opened(path, encoding) as lines:
-        rows = _rows(lines, delimiter)
-        header = next(rows, [])
-        check_header(header, source, delimiter)
-        for number, row in enumerate(rows, 2):
-            if row and len(row) != len(header):
-                raise DataError(
-                    f"{source}: row {number} has {len(row)} fields, the header has {len(header)}; "
-                    "repair the row, or name the delimiter with reading: {delimiter: …}"
-                )
-    return header
-
-
-def _opened(path: Path, encoding: str) -> TextIO:
-    return (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding=encoding, newline="")
-
-
-def _rows(lines: TextIO, delimiter: str) -> Iterator[list[str]]:
-    return (line.split() for line in lines) if delimiter == " " else csv.reader(lines, delimiter=delimiter)
-
-
-def check_header(header: list[str], source: str, delimiter: str) -> None:
-    """Raise a `DataError` if a text file's header is missing, undivided, or names a column twice."""
-    if not header:
-        raise DataError(f"{source}: the file is empty; expected a header and at least one row")
-    seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)
-    if len(header) == 1 and seen:
-        remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
-        raise DataError(f"{source}: 1 column, and {seen!r} seen in it; {remedy}")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{source}: column {', '.join(map(repr, twice))} stands more than once; rename or remove one")
-
-
-def _read_parquet(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
-    table = pd.read_parquet(path)
+def _read_parquet(
+    path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str], most: int | None
+) -> pd.DataFrame:
+    table = pd.read_parquet(path) if most is None else _first_rows(path, most)
     for name in id_columns:
         table = ids_as_text(table, name)
     return table
 
 
-def _read_excel(path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str]) -> pd.DataFrame:
-    return pd.read_excel(path, dtype=dict.fromkeys(id_columns, str))
+def _first_rows(path: Path, most: int) -> pd.DataFrame:
+    with pq.ParquetFile(path) as file:
+        return pa.Table.from_batches(islice(file.iter_batches(most), 1), file.schema_arrow).to_pandas()
+
+
+def _read_excel(
+    path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str], most: int | None
+) -> pd.DataFrame:
+    return pd.read_excel(path, dtype=dict.fromkeys(id_columns, str), nrows=most)
 
 
 def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:
@@ -228,20 +189,23 @@ def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:
 
 
 def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return the table with columns of mixed types as text, after checking that it can be used."""
+    """Return the table with decimals as floats and mixed types as text, after checking that it can be used."""
     if table.empty:
         raise DataError(f"{source}: no rows; the table needs a header and at least one row")
     if not all(isinstance(name, str) for name in table.columns):
         raise DataError(f"{source}: column names must be text, found {list(table.columns)[:5]}; rename them")
-    mixed = {}
+    plain = {}
     for name in table.columns[table.dtypes.map(pd.api.types.is_object_dtype)]:
         column = table[name]
         known = column.dropna()
         if known.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
             raise DataError(f"{source}: column {name!r} holds lists or records; unfold it into columns of its own")
-        if known.map(type).nunique() > 1:
-            mixed[name] = column.map(str, na_action="ignore")
-    return table.assign(**mixed)
+        kinds = set(known.map(type))
+        if kinds == {Decimal}:
+            plain[name] = column.astype(float)
+        elif len(kinds) > 1:
+            plain[name] = column.map(str, na_action="ignore")
+    return table.assign(**plain)
 
 
 _READERS = {".csv": _read_text, ".tsv": _read_text, ".txt": _read_text, ".parquet": _read_parquet, ".xlsx": _read_excel}
