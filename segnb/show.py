@@ -36,6 +36,8 @@ class Table:
         Columns that are shares; by default those whose name ends in "share", and precision and coverage.
     rows : int, optional
         Show this many rows and say how many there are.
+    folded : bool, default False
+        Open at a click on the caption.
 
     >>> print(Table(pd.DataFrame({"share": [0.25]})))
       share
@@ -43,7 +45,13 @@ class Table:
     """
 
     def __init__(
-        self, table: pd.DataFrame, caption: str = "", percents: Iterable[str] | None = None, rows: int | None = None
+        self,
+        table: pd.DataFrame,
+        caption: str = "",
+        percents: Iterable[str] | None = None,
+        rows: int | None = None,
+        *,
+        folded: bool = False,
     ):
         self.total = len(table)
         shown = table.head(rows) if rows else table
@@ -53,13 +61,14 @@ class Table:
         )
         self.numeric = [pd.api.types.is_numeric_dtype(shown[name]) for name in shown]
         self.caption = caption
+        self.folded = folded
 
     def __repr__(self) -> str:
         return self.cells.to_string()
 
     def _repr_html_(self) -> str:
         plain = isinstance(self.cells.index, pd.RangeIndex) and self.cells.index.name is None
-        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption and not self.folded else ""
         first = [] if plain else [f'<th scope="col">{escape(label(self.cells.index.name or ""))}</th>']
         head = "".join(
             first + [f'<th scope="col"{self._side(i)}>{escape(label(name))}</th>' for i, name in enumerate(self.cells)]
@@ -67,7 +76,8 @@ class Table:
         rows = "".join(self._row(index, row, plain) for index, row in zip(self.cells.index, self.cells.to_numpy()))
         more = f"<p class='more'>{len(self.cells):,} of {self.total:,} rows</p>" if self.total > len(self.cells) else ""
         table = f'<table class="segnb">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        return f'<div class="scroll">{table}</div>{more}'
+        whole = f'<div class="scroll">{table}</div>{more}'
+        return f"<details><summary>{escape(self.caption)}</summary>{whole}</details>" if self.folded else whole
 
     def _row(self, index: object, row: Iterable[str], plain: bool) -> str:
         first = "" if plain else f'<th scope="row">{escape(str(index))}</th>'
@@ -122,18 +132,25 @@ class Picture:
 
 
 def settings(parameters: Parameters, used: Iterable[str]) -> Table:
-    """Return the parameters that a step uses with their values, marked where they differ from the defaults."""
+    """Return the parameters that a step uses with their values; the caption names those that differ from the defaults.
+
+    >>> settings(Parameters(k=4), ["k", "k_min", "k_max"]).caption
+    'Settings of this step: k = 4; 2 at their defaults'
+    """
+    own = {name: getattr(parameters, name) for name in PARAMETERS if name in set(used)}
+    changed = {name: value for name, value in own.items() if value != PARAMETERS[name].default}
     rows = [
         {
             "parameter": name,
-            "value": repr(getattr(parameters, name)),
-            "changed": "" if getattr(parameters, name) == PARAMETERS[name].default else "changed",
+            "value": repr(value),
+            "changed": "changed" if name in changed else "",
             "meaning": PARAMETERS[name].description,
         }
-        for name in PARAMETERS
-        if name in set(used)
+        for name, value in own.items()
     ]
-    return Table(pd.DataFrame(rows), "Settings of this step")
+    told = ", ".join(f"{name} = {value!r}" for name, value in changed.items())
+    rest = f"{len(own) - len(changed)} at their defaults" if changed else "all at their defaults"
+    return Table(pd.DataFrame(rows), f"Settings of this step: {'; '.join(filter(None, [told, rest]))}", folded=True)
 
 
 def figure_words(figure: Figure) -> str:

@@ -1,6 +1,7 @@
 """The pages in a real browser: they are read, sorted, unfolded, printed and looked at by a screen reader's eye."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -123,6 +124,13 @@ def test_list_of_runs_leads_to_the_summary(published, opened):
     page.get_by_role("link", name="All runs").click()
     assert "all runs" in page.get_by_role("heading", level=1).inner_text()
     assert page.locator("svg[role=img]").first.get_attribute("aria-label").startswith("segment 1 27%")
+
+
+def test_decision_at_the_top_leads_to_its_reasons(published, opened):
+    page = opened(published / "index.html")
+    page.get_by_role("link", name=re.compile("^(keep|rescore|refit|redesign)$")).click()
+    assert page.url.endswith("#next")
+    assert page.locator("#next").inner_text() == "What changed, and what to do next"
 
 
 def test_every_heading_is_in_the_contents(published, opened):

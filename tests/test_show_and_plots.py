@@ -180,6 +180,22 @@ def test_settings_mark_what_was_changed():
     assert dict(zip(cells["parameter"], cells["changed"])) == {"k": "changed", "seed": ""}
 
 
+def test_folded_table_opens_at_its_caption_and_escapes_it():
+    table = show.Table(pd.DataFrame({"a": [1]}), "<b>", folded=True)._repr_html_()
+    assert table.startswith("<details><summary>&lt;b&gt;</summary>")
+    assert "<caption>" not in table
+
+
+def test_every_arrow_of_the_main_directions_is_labelled_within_the_figure(prepared, assigned):
+    view = project(prepared.features)
+    ax = plots.pca_view(view.points, view.directions, view.shares, assigned["segment"])
+    names = [text for text in ax.texts if text.get_text()]
+    assert len(names) == 6
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert all(left < x < right and low < y < high for x, y in (text.xy for text in names))
+    plt.close(ax.figure)
+
+
 def test_means_of_few_customers_are_withheld_in_the_panel():
     rows = pd.DataFrame({"a": [0.0] * 12 + [9.0], "b": [1.0] * 12 + [-7.0]})
     segments = pd.Series([1] * 12 + [2])

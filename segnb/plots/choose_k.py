@@ -225,7 +225,7 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     for ax in axes[-1]:
         ax.set(xlabel="segments k", xticks=evidence["k"])
     named = ", ".join(f"{name} {choice}" for name, choice in favourites.items())
-    figure.suptitle(f"Each figure's favourite (●): {named}; chosen: {k}", x=0.01, ha="left", fontsize=10)
+    figure.suptitle(f"Each figure's favourite (●): {named}; chosen: {k}", x=0.01, ha="left")
     return figure
 
 

@@ -65,8 +65,10 @@ def pca_view(
     ax = new_axes(ax, 7.5, 5.5)
     dot = _dots(points.to_numpy(dtype=float), segments, min_cell, ax)
     reach = 0.85 * points.abs().max().min() / max(np.hypot(*directions.to_numpy().T).max(), 1e-9)
-    longest = np.hypot(*directions.to_numpy().T).argsort()[::-1][:6]
-    for name, (across, up) in directions.iloc[longest].iterrows():
+    longest = directions.iloc[np.hypot(*directions.to_numpy().T).argsort()[::-1][:6]]
+    ax.update_datalim(1.15 * reach * longest.to_numpy())
+    ax.autoscale_view()
+    for name, (across, up) in longest.iterrows():
         ax.annotate("", xy=(reach * across, reach * up), xytext=(0, 0), arrowprops={"arrowstyle": "->", "color": INK})
         ax.annotate(
             label(name),
@@ -114,5 +116,5 @@ def _dots(points: np.ndarray, segments: pd.Series, min_cell: int, ax: Axes) -> s
     for segment, colour in segment_colours(segments).items():
         own = neighbour_means(points[known & (segments == segment).to_numpy()], size)
         ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=0.65, linewidth=0, label=str(segment))
-    ax.legend(title="segment", frameon=True, fontsize=9)
+    ax.legend(title="segment", loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     return "a dot is a customer" if size == 1 else f"a dot: {size} neighbours or more"

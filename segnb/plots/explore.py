@@ -40,6 +40,7 @@ def one_k(
     figure, axes = plt.subplots(2, 2, figsize=(11, 7), width_ratios=[1.3, 1], height_ratios=[1.5, 1])
     scatter(rows, segments, x, y, min_cell, ax=axes[0, 0])
     axes[0, 0].set_title(f"{k} segments, in standard deviations")
+    axes[0, 0].get_legend().remove()  # the bars beneath have the same colours
     means = rows.groupby(segments).mean().where(segments.value_counts() >= min_cell).rename(columns=label).T
     sns.heatmap(means, center=0, vmin=-2, vmax=2, cmap="RdBu_r", ax=axes[0, 1], cbar=False)
     axes[0, 1].set(xlabel="segment", ylabel="", title="What is high (red) and low (blue)")
@@ -58,7 +59,7 @@ def _evidence_line(ax: Axes, evidence: pd.DataFrame, k: int) -> None:
     ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
     ax.axvline(k, color=WARNING, linewidth=2)
     ax.set(xlabel="segments k", xticks=evidence["k"], ylim=(0, 1.05), title=f"The evidence at k = {k}")
-    ax.legend(loc="lower left", fontsize=8)
+    ax.legend(fontsize=8)
 
 
 @styled
@@ -72,7 +73,7 @@ def one_segment(
     customers : DataFrame
         In original units.
     scores : Series
-        The segment's row of `segnb.interpret.centre_scores`.
+        The segment's row of `segnb.interpret.centre_scores`, named by its number.
     member : Series of bool
         Who is in the segment, same index as `customers`.
     column : str
@@ -84,14 +85,14 @@ def one_segment(
     ordered = scores.sort_values(key=abs)
     left.barh([label(name) for name in ordered.index], ordered, color=np.where(ordered > 0, WARNING, ACCENT))
     left.axvline(0, color=MUTED, linewidth=1)
-    left.set(xlabel="standard deviations from the mean of all", title="What marks the segment")
+    left.set(xlabel="standard deviations from the mean of all", title=f"What marks segment {scores.name}")
     values = customers[column].dropna().astype(float)
     low, high = values.quantile([0.01, 0.99])
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     own, everybody = (np.histogram(each, edges)[0] for each in (values[member.loc[values.index]], values))
     right.stairs(everybody / max(everybody.sum(), 1), edges, fill=True, color=MUTED, alpha=0.4, label="all customers")
     seen = np.where(own >= min_cell, own, 0) / max(own.sum(), 1)
-    right.stairs(seen, edges, color=WARNING, linewidth=2, label="the segment")
+    right.stairs(seen, edges, color=WARNING, linewidth=2, label=f"segment {scores.name}")
     right.yaxis.set_major_formatter(lambda share, _: percent(share))
     right.set(xlabel=label(column), title="Where its customers lie")
     right.legend(fontsize=8)

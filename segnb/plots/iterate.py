@@ -130,7 +130,7 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
         What chance alone reaches in 95 of 100 cases, a dashed line.
     """
     known = causes.dropna()
-    ax = new_axes(ax, 7.5, 1.1 + 0.55 * len(known))
+    ax = new_axes(ax, 7.5, 1.3 + 0.55 * len(known))
     places = range(len(known))
     ax.barh(places, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
     ax.barh(places, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
@@ -139,7 +139,7 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
-    ax.legend()
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     beyond = [f"{percent(excess)} by {name}" for name, excess in known["excess"].items()]
     ax.set_title(f"Moved beyond chance: {listed(beyond)}")
     return ax

@@ -46,6 +46,8 @@ THEME = (
         "axes.labelcolor": INK,
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "figure.titlesize": 11,
+        "figure.titleweight": "bold",
         "grid.color": "#eceff3",
         "text.color": INK,
         "figure.constrained_layout.use": True,
