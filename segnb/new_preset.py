@@ -1,43 +1,25 @@
 """Look at a person's files and write a commented preset to start from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from segnb.addresses import EMBEDDED
-from segnb.data import open_purchases
+from segnb.data import open_purchases, read_customers
 from segnb.data.glimpse import glimpse
-from segnb.data.guesses import Guess, dates_in, guess_id, guess_log, guess_reading, is_log
+from segnb.data.guesses import Guess, dates_in, guess_id, guess_log, guess_reading, is_log, pieces
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, check_parameters
 from segnb.paths import is_file
+from segnb.presets import Line, comment
 
 MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
 
 LOOKBACK = PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
-
-
-@dataclass
-class Line:
-    """One parameter of a preset: its value and a comment that says why."""
-
-    name: str
-    value: object
-    comment: str = ""
-    entries: Mapping[str, Guess] = field(default_factory=dict)
-
-    def text(self) -> str:
-        """Return the line as YAML; a mapping stands on lines of its own, each with its reason."""
-        if not self.entries:
-            return f"{self.name}: {_yaml(self.value)}{_comment(self.comment)}"
-        inside = [f"  {role}: {_yaml(guess.column)}{_comment(guess.reason)}" for role, guess in self.entries.items()]
-        return "\n".join([f"{self.name}:{_comment(self.comment)}", *inside])
 
 
 @dataclass(frozen=True)
@@ -58,8 +40,8 @@ class Look:
 def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str]:
     """Return the name of a run and the text of a preset for it, guessed from the tables.
 
-    Of a large table only the beginning is looked at. A purchase log is then opened as a run opens it, so that the
-    preset names what a run would stop at.
+    Of a large table only the beginning is looked at. The tables are then read as a run reads them, so that the preset
+    names what a run would stop at.
 
     Parameters
     ----------
@@ -99,15 +81,16 @@ def _of_table(customers: Look) -> tuple[str, str]:
     if not features:
         names = ", ".join(customers.rows)
         raise DataError(f"{customers.source}: no numeric column to make segments from; the columns are {names}")
+    customer_id = found or Guess("", "no id seen: rows are numbered")
     lines = [
         Line("customers", customers.source, customers.extent("rows")),
         Line("purchases", "", "no purchase log"),
-        Line("customer_id", found.column if found else "", found.reason if found else "no id seen: rows are numbered"),
+        Line("customer_id", customer_id.column, customer_id.reason),
         *_reading_lines(customers.reading),
         Line("features", features, f"{DECIDE} which of these should make the segments"),
         Line("descriptors", descriptors, "these describe the segments and do not make them"),
     ]
-    return _whole(customers, lines, left)
+    return _whole(customers, lines, _stops_at(customers, customer_id.column) + left)
 
 
 def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
@@ -125,8 +108,10 @@ def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
         opened = open_purchases(log.source, columns, customer_id.column, reading=reading, engine=log.engine)
         lines, first, last, notes = f"{opened.counts['lines']:,} lines", opened.first_day, opened.last_day, []
     except DataError as error:
-        lines, (first, last), notes = log.extent("lines"), _ends(dates, written), [f"{DECIDE} a run stops at {error}"]
-    roles["date"] = Guess(columns["date"], roles["date"].reason if notes else f"from {first} to {last}")
+        opened, notes = None, [f"{DECIDE} a run stops at {error}"]
+        lines, (first, last) = log.extent("lines"), _ends(dates, written)
+    notes += _stops_at(customers, customer_id.column, log.source) if customers else []
+    roles["date"] = Guess(columns["date"], roles["date"].reason if not opened else f"from {first} to {last}")
     known = customers.rows.drop(columns=customer_id.column) if customers else pd.DataFrame()
     features, descriptors, left = _columns(known)
     return _whole(
@@ -135,7 +120,12 @@ def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
             Line("customers", *((customers.source, customers.extent("rows")) if customers else ("", "no table"))),
             Line("purchases", log.source, lines),
             Line("customer_id", customer_id.column, customer_id.reason),
-            Line("purchase_columns", None, f"{DECIDE} are these the right ones?", entries=roles),
+            Line(
+                "purchase_columns",
+                None,
+                f"{DECIDE} are these the right ones?",
+                entries={role: (guess.column, guess.reason) for role, guess in roles.items()},
+            ),
             *_reading_lines(reading),
             Line("window_days", *_window((last - first).days)),
             Line("returns", "net", f"{DECIDE} net: returns reduce the spend; exclude: they are left out"),
@@ -144,6 +134,16 @@ def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
         ],
         notes + left,
     )
+
+
+def _stops_at(customers: Look, customer_id: str, log: str = "") -> list[str]:
+    """Return what a run would stop at when it reads the customer table."""
+    given = {"customers": customers.source, "customer_id": customer_id, "purchases": log, "engine": customers.engine}
+    try:
+        read_customers(check_parameters(given | {"reading": customers.reading}))
+        return []
+    except DataError as error:
+        return [f"{DECIDE} a run stops at {error}"]
 
 
 def _shared_id(log: Look, customers: Look | None) -> Guess:
@@ -168,7 +168,7 @@ def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
         is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         if column.nunique() < 2:
             left.append(f"left out: {name}: has one value only")
-        elif is_number and pd.api.types.is_integer_dtype(column) and column.is_unique and len(column) > 20:
+        elif is_number and _numbers_rows(column):
             left.append(f"left out: {name}: a different whole number in every row, which looks like an id")
         elif is_number:
             features.append(name)
@@ -177,6 +177,14 @@ def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
         else:
             descriptors.append(name)
     return features, descriptors, left
+
+
+def _numbers_rows(column: pd.Series) -> bool:
+    """Return whether whole numbers are all different and, by their name or since few are left out, count the rows."""
+    if not pd.api.types.is_integer_dtype(column) or not column.is_unique or len(column) <= 20:
+        return False
+    called = pieces(column.name)[-1:] in (["id"], ["no"], ["key"], ["number"], ["code"])
+    return called or int(column.max()) - int(column.min()) < 2 * len(column)
 
 
 def _ends(dates: pd.Series, written: str) -> tuple[date, date]:
@@ -197,7 +205,7 @@ def _window(span: int) -> tuple[int, str]:
 
 
 def _reading_lines(reading: dict[str, str]) -> list[Line]:
-    entries = {name: Guess(value, "as seen in the file") for name, value in reading.items()}
+    entries = {name: (value, "as seen in the file") for name, value in reading.items()}
     return [Line("reading", None, "", entries)] if entries else []
 
 
@@ -209,14 +217,4 @@ def _whole(first: Look, lines: list[Line], notes: list[str]) -> tuple[str, str]:
     head = f"# Guessed by segnb init; {DECIDE.rstrip(':')} marks what is yours to say. The rest keeps its defaults."
     where = [Line("engine", first.engine, "where the tables live")] if first.engine != EMBEDDED else []
     body = [line.text() for line in (Line("run", run), *where, *lines)]
-    return run, "\n".join([head, *body, *(_comment(note).strip() for note in notes)]) + "\n"
-
-
-def _yaml(value: object) -> str:
-    return (
-        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("\n...\n").strip()
-    )
-
-
-def _comment(words: str) -> str:
-    return f"  # {' '.join(words.split())}" if words else ""
+    return run, "\n".join([head, *body, *(comment(note).strip() for note in notes)]) + "\n"

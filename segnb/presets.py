@@ -1,6 +1,7 @@
 """Parameters as people write them: presets in YAML, and NAME=VALUE on the command line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -8,6 +9,23 @@ import yaml
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, check_parameters
 from segnb.paths import find_file
+
+
+@dataclass
+class Line:
+    """One parameter of a preset: its value and a comment that says why; a mapping has entries, each with its own."""
+
+    name: str
+    value: object
+    comment: str = ""
+    entries: Mapping[str, tuple[object, str]] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Return the line as YAML; a mapping stands on lines of its own, each with its reason."""
+        if not self.entries:
+            return f"{self.name}: {_yaml(self.value)}{comment(self.comment)}"
+        inside = [f"  {name}: {_yaml(value)}{comment(why)}" for name, (value, why) in self.entries.items()]
+        return "\n".join([f"{self.name}:{comment(self.comment)}", *inside])
 
 
 def read_preset(source: str) -> dict[str, Any]:
@@ -80,3 +98,14 @@ def _as_text(name: str, value: Any) -> Any:
     from datetime import date
 
     return str(value) if name in PARAMETERS and _is_text(name) and isinstance(value, date | int) else value
+
+
+def _yaml(value: object) -> str:
+    return (
+        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("\n...\n").strip()
+    )
+
+
+def comment(words: str) -> str:
+    """Return words as a comment at the end of a line."""
+    return f"  # {' '.join(words.split())}" if words else ""

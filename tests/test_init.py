@@ -212,6 +212,29 @@ def test_preset_says_what_a_run_would_stop_at(tmp_path):
     assert "(row 81: '2026-02-30')" in text
 
 
+def test_amounts_that_all_differ_are_features(tmp_path):
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {"spend": rng.choice(90_000, 60, replace=False), "shop_no": range(0, 6000, 100), "row": range(60)}
+    )
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert preset_of(tmp_path / "t.csv")[2]["features"] == ["spend"]
+
+
+def test_preset_of_a_customer_table_says_what_a_run_would_stop_at(tmp_path):
+    table = pd.DataFrame(
+        {
+            "client": list("abcdefgh") * 5,
+            "visits": [n % 9 for n in range(40)],
+            "spend": [f"${n},100.50" for n in range(40)],
+        }
+    )
+    table.assign(client=range(40)).to_csv(tmp_path / "t.csv", index=False)
+    text = preset_of(tmp_path / "t.csv")[1]
+    assert "# DECIDE: a run stops at" in text
+    assert "40 numbers written as text (row 2: '$0,100.50'" in text
+
+
 @pytest.mark.parametrize("address", ["postgres://ann:hunter2@127.0.0.1/shop", "nowhere://x"])
 def test_engine_that_will_not_do_is_told_and_no_secret(tmp_path, address):
     done = segnb("init", "people", "--engine", address, cwd=tmp_path)
