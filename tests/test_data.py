@@ -385,3 +385,36 @@ def test_clv_summary_of_a_small_log(log):
     table = clv_summary(open_purchases(log, COLUMNS, "customer"), date(2026, 1, 31))
     assert table.loc["a"].tolist() == pytest.approx([1, 10 / 7, 30 / 7, 20.0])
     assert table.loc["b"].tolist() == [0, 0, 0, 0]
+
+
+def test_line_of_unknown_quantity_is_a_sale_and_every_line_is_counted(tmp_path):
+    log = pd.DataFrame({"c": ["a", "a", "b"], "d": pd.to_datetime(["2026-01-01"] * 3), "m": [5.0, 7.0, -1.0]})
+    log.assign(q=[None, 1.0, 1.0]).to_parquet(tmp_path / "l.parquet")
+    columns = {"date": "d", "amount": "m", "quantity": "q"}
+    found = open_purchases(str(tmp_path / "l.parquet"), columns, "c", returns="exclude")
+    assert found.lines.count().execute() == 2
+    assert (found.counts["lines"], found.counts["not_sales"]) == (3, 1)
+
+
+def test_ids_that_are_floats_are_whole_or_refused(tmp_path):
+    log = pd.DataFrame({"c": [1.0, 2.0, np.nan], "d": pd.to_datetime(["2026-01-01"] * 3), "m": [5.0, 7.0, 1.0]})
+    path, columns = tmp_path / "l.parquet", {"date": "d", "amount": "m", "discount": "x"}
+    log.assign(x=[np.nan, 1.0, 0.0]).to_parquet(path)
+    found = open_purchases(str(path), columns, "c")
+    assert (found.counts["customers"], found.counts["without_customer"]) == (2, 1)
+    assert sorted(found.lines.discount.execute().fillna(-1)) == [-1, 1]
+    log.assign(c=[1.2, 1.4, 2.0], x=0.0).to_parquet(path)
+    with pytest.raises(DataError, match="column 'c' holds 2 numbers with fractions, which are no ids"):
+        open_purchases(str(path), columns, "c")
+
+
+def test_workbook_is_read_as_a_text_file_is(tmp_path):
+    path = tmp_path / "t.xlsx"
+    pd.DataFrame({"k": ["NA", "b", None], "v": ["x", "NA", "y"]}).to_excel(path, index=False)
+    table = read_table(str(path), ["k"])
+    assert table["k"].tolist()[:2] == ["NA", "b"], "an id NA is no missing value"
+    assert table["k"].isna().tolist() == [False, False, True]
+    assert table["v"].isna().tolist() == [False, True, False]
+    pd.DataFrame([[1, 2]], columns=["x", "x"]).to_excel(path, index=False)
+    with pytest.raises(DataError, match="column 'x' stands more than once"):
+        read_table(str(path))

@@ -1,8 +1,13 @@
 """The same customer table from every engine, and one readable line where an engine does not do its part."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, segnb
@@ -110,6 +115,42 @@ def test_tables_of_a_duckdb_file_are_read_by_their_names(tmp_path, source):
     given = {"engine": f"duckdb:///{tmp_path / 'shop.duckdb'}", "purchases": "lines"}
     table = load_customers(check_parameters(given)).table
     pd.testing.assert_frame_equal(table, source.table)
+
+
+def test_duckdb_file_is_read_beside_others_and_never_made(tmp_path):
+    path = tmp_path / "shop.duckdb"
+    backend = ibis.duckdb.connect(path)
+    backend.create_table("people", pa.table({"customer_id": ["a"]}))
+    backend.disconnect()
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        other.stdout.readline()
+        assert connect(f"duckdb:///{path}").table("people").columns == ("customer_id",)
+        other.communicate("\n")
+    with pytest.raises(DataError, match=r"there is no file .*shpo.duckdb"):
+        connect(f"duckdb:///{tmp_path / 'shpo.duckdb'}")
+    assert [each.name for each in tmp_path.iterdir()] == ["shop.duckdb"]
+
+
+def test_every_process_spills_into_a_folder_of_its_own(tmp_path):
+    ask = "from segnb.data.engines import connect; "
+    ask += "print(connect().raw_sql(\"SELECT current_setting('temp_directory')\").fetchone()[0])"
+    going = [subprocess.Popen([sys.executable, "-c", ask], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    folders = [Path(each.communicate()[0].strip()) for each in going]
+    assert folders[0] != folders[1]
+    assert not any(folder.parent.exists() for folder in folders), "each goes with its process"
+
+
+def test_run_leaves_no_copy_of_the_log_behind(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    pd.read_parquet(SHOP).to_csv(tmp_path / "log.csv", index=False)
+    given = ["-p", "customers=", "-p", "purchases=log.csv", "--until", "prepare"]
+    done = segnb("run", *given, "--run", "r", cwd=tmp_path, env={"TMPDIR": str(tmp_path / "tmp")})
+    assert done.returncode == 0, done.stderr
+    left = [each for each in tmp_path.rglob("*") if each.suffix == ".parquet" or each.name.startswith("segnb-")]
+    assert {each.parent.name for each in left} == {"r"}, "only the run's own artifacts"
 
 
 def test_run_on_a_warehouse_tells_no_secret(warehouse, tmp_path):

@@ -165,7 +165,7 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
         rules.append(Rule(f"{name.replace('_', ' ')} left out", "order lines", left, counts[name], left - counts[name]))
         left -= counts[name]
     excluded = counts["not_sales"] if parameters.returns == "exclude" else 0
-    note = "left out" if excluded else "netted from the spend"
+    note = "left out" if parameters.returns == "exclude" else "netted from the spend"
     rules.append(Rule("returns and free lines", "order lines", left, counts["not_sales"], left - excluded, note))
     after = purchases.lines.filter(purchases.lines.day > as_of).agg(lines=_.count())
     later = int(fetch(after).loc[0, "lines"]) if as_of < purchases.last_day else 0

@@ -3,9 +3,9 @@
 import atexit
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import ibis
@@ -13,13 +13,14 @@ import ibis.expr.datatypes as dt
 import pandas as pd
 
 from segnb.addresses import EMBEDDED, shown
+from segnb.data.scratch import scratch_folder
 from segnb.errors import DataError, RunError
 
 EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark", "polars": "polars"}
 """The extra of segnb that brings what an engine needs."""
 
 
-def connect(address: str = EMBEDDED) -> ibis.BaseBackend:
+def connect(address: str = EMBEDDED, *, writable: bool = False) -> ibis.BaseBackend:
     """Return a connection to an engine, its session in UTC.
 
     Parameters
@@ -28,6 +29,8 @@ def connect(address: str = EMBEDDED) -> ibis.BaseBackend:
         As ibis understands it: `duckdb://`, `duckdb:///path/shop.duckdb`, `duckdb://?memory_limit=500MB`,
         `postgres://user@host/database`, `pyspark://`, `polars://`, or that of another backend of ibis. A password comes
         from where the engine's own tools look for it, for PostgreSQL the variable PGPASSWORD or the file ~/.pgpass.
+    writable : bool, default False
+        Whether a table is to be made in a DuckDB file, which nobody else can have open then.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def connect(address: str = EMBEDDED) -> ibis.BaseBackend:
     """
     kind = urlsplit(address).scheme
     try:
-        return _CONNECTORS.get(kind, ibis.connect)(address)
+        return _connect_duckdb(address, writable) if kind == "duckdb" else _CONNECTORS.get(kind, ibis.connect)(address)
     except ImportError as error:
         extra = f"pip install 'segnb[{EXTRAS[kind]}]' brings it" if kind in EXTRAS else "install what ibis asks for"
         raise DataError(f"engine {shown(address)}: the Python package {error.name} is not there; {extra}") from None
@@ -123,10 +126,14 @@ def _tables_there(engine: ibis.BaseBackend, schema: str) -> str:
     return f"the tables there are {', '.join(names[:20])}{more}" if names else "there are no tables there"
 
 
-def _connect_duckdb(address: str) -> ibis.BaseBackend:
+def _connect_duckdb(address: str, writable: bool) -> ibis.BaseBackend:
+    """Return DuckDB, a file of it as it is; what it spills lies in a folder of this process's own."""
     parts = urlsplit(address)
-    spill = {"temp_directory": os.path.join(tempfile.gettempdir(), "segnb-spill")}
-    engine = ibis.duckdb.connect(parts.netloc + parts.path or ":memory:", **(spill | dict(parse_qsl(parts.query))))
+    file, given = parts.netloc + parts.path, dict(parse_qsl(parts.query))
+    if file and not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {file}")
+    spill = {"temp_directory": str(scratch_folder() / "spill")}
+    engine = ibis.duckdb.connect(file or ":memory:", read_only=bool(file) and not writable, **(spill | given))
     engine.raw_sql("SET TimeZone = 'UTC'")
     return engine
 
@@ -156,7 +163,6 @@ def _connect_spark(address: str) -> ibis.BaseBackend:
 
 
 _CONNECTORS: dict[str, Callable[[str], ibis.BaseBackend]] = {
-    "duckdb": _connect_duckdb,
     "postgres": _connect_postgres,
     "postgresql": _connect_postgres,
     "pyspark": _connect_spark,

@@ -1,5 +1,6 @@
 """The purchase log: open it under segnb's own column names and count what is left out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +9,8 @@ import ibis
 from ibis import _
 
 from segnb.addresses import EMBEDDED
-from segnb.data.engines import connect, fetch, first_line, kept, local_clock
+from segnb.data.engines import connect, fetch, first_line, kept
+from segnb.data.lines import check_whole, standard_lines, text_id
 from segnb.data.sources import open_source
 from segnb.data.tables import check_sha256
 from segnb.errors import DataError
@@ -21,8 +23,8 @@ MOST_CATEGORIES = 8
 MOST_GUESTS = 0.5
 """With a larger share of lines without a customer, the column of the customer must be another one."""
 
-SPAN = date(1901, 1, 1), date(2099, 12, 31)
-"""A date before or after stands for none, as 9999-12-31 does."""
+DATED = re.compile(r"(?i)date|time|month|day")
+"""What an engine's word on a value that is no date has in it."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def open_purchases(
     if products:
         inside.pop("category", None)
     log = open_source(backend, source, _needed(inside, customer_id), _kinds(inside, customer_id), reading, engine)
-    lines = _standard_lines(log, inside, customer_id, reading, engine)
+    check_whole(log, [customer_id, *(inside[role] for role in ("order", "product") if role in inside)], source)
+    lines = standard_lines(log, inside, customer_id, reading, engine)
     category = _product_categories(backend, products, columns, reading, engine) if products else None
     sales = lines.filter(_.is_sale) if returns == "exclude" else lines
     known = sales.filter(_.customer_id.notnull(), _.day.notnull(), _.amount.notnull()).drop("is_sale")
@@ -129,7 +132,7 @@ def _product_categories(
     names = {meaning: columns.get(meaning, "") for meaning in ("product", "category")}
     needed = {f"purchase_columns {meaning}": name for meaning, name in names.items()}
     table = open_source(backend, products, needed, dict.fromkeys(names.values(), "text"), reading, engine)
-    category = table.select(product=_text_id(table[names["product"]]), category=_text_id(table[names["category"]]))
+    category = table.select(product=text_id(table[names["product"]]), category=text_id(table[names["category"]]))
     return category.group_by("product").agg(category=_.category.min())
 
 
@@ -147,47 +150,6 @@ def _kinds(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
     """Return what is in the columns: text, a number or a date."""
     kinds = {"date": "date"} | dict.fromkeys(("amount", "quantity", "price", "discount"), "number")
     return {customer_id: "text"} | {name: kinds.get(meaning, "text") for meaning, name in columns.items()}
-
-
-def _standard_lines(
-    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], engine: str
-) -> ibis.Table:
-    column = {meaning: log[name] for meaning, name in columns.items()}
-    for meaning in {"amount", "quantity", "price"} & set(column):
-        column[meaning] = column[meaning].cast("float64")  # whole numbers would overflow
-    amount = column["amount"] if "amount" in column else column["quantity"] * column["price"]
-    amount = amount.isnan().ifelse(ibis.null("float64"), amount)
-    if "quantity" in column:
-        amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
-    customer = _id(log[customer_id])
-    day = _day(column["date"], reading, engine)
-    day = day.between(*(ibis.literal(end) for end in SPAN)).ifelse(day, ibis.null("date"))
-    sale = (amount > 0) & (column["quantity"] > 0) if "quantity" in column else amount > 0
-    order = _id(column["order"]) if "order" in column else day
-    texts = {name: _text_id(column[name]) for name in ("product", "category") if name in column}
-    money = {"discount": column["discount"].cast("float64").abs()} if "discount" in column else {}
-    return log.select(customer_id=customer, order_id=order, day=day, amount=amount, is_sale=sale, **texts, **money)
-
-
-def _id(column: ibis.Column) -> ibis.Column:
-    """Return an id as a whole number where it is one, which is counted faster, else as text."""
-    kind = column.type()
-    return column.cast("int64") if kind.is_floating() or kind.is_integer() else column.cast("string").nullif("")
-
-
-def _text_id(column: ibis.Column) -> ibis.Column:
-    return _id(column).cast("string")
-
-
-def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.Column:
-    """Return the day of each line, as counted where `zone` is if the log's times are moments of UTC."""
-    kind = column.type()
-    if kind.is_date():
-        return column
-    if not kind.is_timestamp():
-        text = column.cast("string").nullif("")
-        column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
-    return (local_clock(column, reading["zone"], engine) if reading.get("zone") else column).date()
 
 
 def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis.Table, dict[str, int], str, str]:
@@ -222,9 +184,9 @@ def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis
             )
         )
     except Exception as error:
-        raise DataError(
-            f"{source}: {first_line(error)}; say how dates are written with reading: {{dates: …}}"
-        ) from None
+        words = first_line(error)
+        hint = "; say how dates are written with reading: {dates: …}" if DATED.search(words) else ""
+        raise DataError(f"{source}: {words}{hint}") from None
     first, last = found.pop("first")[0], found.pop("last")[0]
     counts = {name: int(count) for name, count in found.fillna(0).iloc[0].items()}
     _check_counts(counts, source)

@@ -1,15 +1,13 @@
 """A table of the engine, or a file as one: what a purchase log is read from."""
 
-import tempfile
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 
 import ibis
 import pyarrow.parquet as pq
 
 from segnb.data.engines import engine_table, fetch, first_line
 from segnb.data.guesses import pieces
+from segnb.data.scratch import scratch_folder
 from segnb.data.tables import MISSING_MARKS, check_columns, column_names
 from segnb.data.text_logs import shape_log
 from segnb.errors import DataError
@@ -55,7 +53,9 @@ def open_source(
     names = column_names(source, reading)
     check_columns(names, needed, source)
     kinds = {name: "text" for name in names if _tells_currency(name)} | dict(kinds)
-    path = shape_log(find_file(source), source, kinds, reading, _scratch_file())
+    path = shape_log(
+        find_file(source), source, kinds, reading, scratch_folder() / f"{ibis.util.gen_name('segnb')}.parquet"
+    )
     try:
         if backend.name in READ_NO_FILES:
             table = backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
@@ -91,13 +91,3 @@ def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]
 def _tells_currency(name: str) -> bool:
     """Return whether a column is about the currency itself, and not about a rate or an amount in one."""
     return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
-
-
-def _scratch_file() -> Path:
-    return Path(_scratch().name) / f"{ibis.util.gen_name('segnb')}.parquet"
-
-
-@cache
-def _scratch() -> tempfile.TemporaryDirectory:
-    """Return the folder, gone with this process, of files brought into shape."""
-    return tempfile.TemporaryDirectory(prefix="segnb-")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segnb.data.ids import check_ids_choice, normalised
-from segnb.data.text_files import DELIMITERS, check_fields, check_header, opened, rows_of
+from segnb.data.text_files import DELIMITERS, check_fields, check_header, check_twice, opened, rows_of
 from segnb.errors import DataError
 from segnb.files import sha256
 from segnb.paths import find_file
@@ -97,7 +97,7 @@ def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[
         if kind == ".parquet":
             return pq.read_schema(path).names
         if kind == ".xlsx":
-            return list(pd.read_excel(path, nrows=0))
+            return _excel_header(path, source)
         with opened(path, reading.get("encoding") or "utf-8-sig") as lines:
             delimiter = reading.get("delimiter") or DELIMITERS[kind]
             header = next(rows_of(lines, delimiter), [])
@@ -175,7 +175,17 @@ def _first_rows(path: Path, most: int) -> pd.DataFrame:
 def _read_excel(
     path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str], most: int | None
 ) -> pd.DataFrame:
-    return pd.read_excel(path, dtype=dict.fromkeys(id_columns, str), nrows=most)
+    names = _excel_header(path, source)
+    missing = {name: [""] if name in id_columns else MISSING_MARKS for name in names}
+    ids = dict.fromkeys(id_columns, str)
+    return pd.read_excel(path, dtype=ids, nrows=most, keep_default_na=False, na_values=missing)
+
+
+def _excel_header(path: Path, source: str) -> list[str]:
+    """Return the names of the columns, each of which may stand there once: pandas would call a second x `x.1`."""
+    written = pd.read_excel(path, header=None, nrows=1, dtype=object)
+    check_twice([name for row in written.to_numpy() for name in row if not pd.isna(name)], source)
+    return list(pd.read_excel(path, nrows=0))
 
 
 def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:

@@ -47,7 +47,12 @@ def check_header(header: list[str], source: str, delimiter: str) -> None:
     if len(header) == 1 and seen:
         remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
         raise DataError(f"{source}: 1 column, and {seen!r} seen in it; {remedy}")
-    twice = sorted({name for name in header if header.count(name) > 1})
+    check_twice(header, source)
+
+
+def check_twice(header: list[str], source: str) -> None:
+    """Raise a `DataError` if a header names a column twice: one of the two would be called something else."""
+    twice = sorted({str(name) for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{source}: column {', '.join(map(repr, twice))} stands more than once; rename or remove one")
 

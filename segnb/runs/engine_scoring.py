@@ -77,7 +77,7 @@ def scores_sentence(scores: ibis.Table) -> str:
 
 
 def _customers(source: str, settings: Parameters, made: Mapping[str, Any]) -> ibis.Table:
-    table = engine_table(connect(settings.engine), source, settings.engine)
+    table = engine_table(connect(settings.engine, writable=True), source, settings.engine)
     if not is_log(table.columns, settings, made["columns"]):
         return table
     log = open_log(settings.model_copy(update={"purchases": source}))

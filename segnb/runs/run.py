@@ -12,6 +12,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from segnb.addresses import shown
+from segnb.data.scratch import SCRATCH
 from segnb.errors import DataError, RunError, SegnbError
 from segnb.files import sha256, why
 from segnb.parameters import Parameters, check_parameters
@@ -24,6 +25,7 @@ from segnb.runs.latest import resolved
 from segnb.runs.manifest import MANIFEST, check_file, read_manifest
 from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook
 from segnb.runs.stage import Stage
+from segnb.runs.store import STAGE
 from segnb.runs.written import WRITTEN_BY
 
 VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")
@@ -63,7 +65,7 @@ def run_workflow(
         folder = stage.open(copy_from, _made_from(job.steps[0]))
         try:
             with guard(stage.discard):
-                _carry_out(job, folder, progress)
+                _carry_out(job, folder, stage.scratch, progress)
                 _finish(job, folder)
         except (RunError, OSError) as error:
             words = str(error) if isinstance(error, RunError) else f"cannot go on ({why(error)})"
@@ -177,7 +179,7 @@ def _inputs(parameters: Parameters) -> dict[str, str]:
     return tables | {source: sha256(find_file(source)) for source in _files(parameters)}
 
 
-def _carry_out(job: Job, folder: Path, progress: Progress) -> None:
+def _carry_out(job: Job, folder: Path, scratch: Path, progress: Progress) -> None:
     """Start the kernels, and while they do their imports, import what executes notebooks and writes pages.
 
     Both are imported before any thread begins: an import that is interrupted can leave its lock taken for ever, and
@@ -185,7 +187,8 @@ def _carry_out(job: Job, folder: Path, progress: Progress) -> None:
     """
     env = os.environ | {
         "SEGNB_PROJECT": str(project_folder()),
-        "SEGNB_STAGE": str(folder),
+        STAGE: str(folder),
+        SCRATCH: str(scratch),
         "MPLBACKEND": "agg",
         "TQDM_DISABLE": "1",
     }

@@ -23,6 +23,9 @@ FAILED = ".failed"
 LOCK, GONE = "~lock", "~gone"
 """What a run's lock, and a stage that is being removed, are called after its name; no run's name has a tilde."""
 
+SCRATCH = "~scratch"
+"""The folder, beside the run's own, of what is needed only while it is made."""
+
 
 class Stage:
     """The hidden folder in which the runner lets a run grow; as a context it is locked and leaves nothing behind.
@@ -52,6 +55,7 @@ class Stage:
         self._place = self._stages / name
         self._aside = self._place / "before"
         self.folder = self._place / str(os.getpid()) / name  # a killed run's kernel may write on in its own
+        self.scratch = self.folder.with_name(SCRATCH)
         self._lock = self._lock_of(name)
 
     def __enter__(self) -> "Stage":
@@ -78,7 +82,7 @@ class Stage:
     def open(self, copy_from: Path | None = None, leave_out: Container[str] = ()) -> Path:
         """Make the folder, empty or as a copy of an earlier run but for some files, and return it."""
         try:
-            self.folder.parent.mkdir(parents=True)
+            self.scratch.mkdir(parents=True)
             if copy_from:
                 shutil.copytree(copy_from, self.folder, ignore=lambda _, names: [n for n in names if n in leave_out])
             else:
