@@ -1,5 +1,6 @@
 """The command line: `segnb run`, `init`, `score`, `runs` and `workshop`."""
 
+import re
 import sys
 import time
 from enum import StrEnum
@@ -140,7 +141,7 @@ def score(
 def _score_in_engine(made: "Run", table: str, out: str | None, given: dict) -> None:
     from segnb.runs.engine_scoring import save_in_engine, scores_in_engine, scores_sentence
 
-    target = out or f"{made.name}_scores"
+    target = out or re.sub(r"\W", "_", f"{made.name}_scores")
     typer.echo(scores_sentence(save_in_engine(scores_in_engine(made, table, given), target)))
     typer.echo(f"scores: table {target}")
 

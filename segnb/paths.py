@@ -10,6 +10,9 @@ from segnb.errors import DataError
 FILE_KINDS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
 """Endings of the files that are read."""
 
+FAILED = ".failed"
+"""What the folder of a failed run's remains is called after the run's name."""
+
 LATEST = "latest"
 """What stands for the run that was published last wherever an earlier run is named, and the file with its name."""
 

@@ -124,6 +124,36 @@ def test_customers_with_missing_values_can_be_left_out(snapshot):
     assert set(fetch(expression(table, snapshot, drop_missing=True))["customer_id"]) == set(whole.index)
 
 
+def test_nan_is_missing_too(snapshot):
+    customers = snapshot.customers[snapshot.columns].copy()
+    customers.iloc[:7, 0] = np.nan
+    columns = {name: pa.array(column.to_numpy(), from_pandas=False) for name, column in customers.reset_index().items()}
+    table = connect().create_table(ibis.util.gen_name("t"), pa.table(columns), temp=True)
+    assert fetch(table.agg(nulls=table[snapshot.columns[0]].isnull().sum()))["nulls"][0] == 0
+    found = fetch(expression(table, snapshot, drop_missing=True))
+    assert set(found["customer_id"]) == set(customers.dropna().index)
+
+
+@every_engine
+@pytest.mark.parametrize("outliers", ["keep", "winsorise"])
+def test_value_without_a_logarithm_is_unlike_anyone_in_every_engine(into_engine, outliers):
+    rng = np.random.default_rng(0)
+    ids = pd.Index([f"c{n:03d}" for n in range(120)], name="customer_id")
+    table = pd.DataFrame(rng.lognormal(np.repeat([[1.0], [4.0]], 60, axis=0), 0.3, (120, 2)), ids, ["a", "b"])
+    made = prepare(table, ["a", "b"], outliers=outliers, transform="log")
+    snapshot = Snapshot("t", table, ["a", "b"], made.pipeline, fit_segments(made.features, 2), [1, 2])
+    new = table.copy()
+    new.iloc[3:6, 0] = [-50.0, -1.0, -0.5]
+    found = fetch(expression(into_engine(new), snapshot)).set_index("customer_id").loc[ids]
+    assert found["unlike"].iloc[3:6].tolist()[:2] == [True, True]
+    assert found["segment"].isna().sum() == (2 if outliers == "keep" else 0)
+    assert (found["unlike"] == snapshot.unlike(new)).all()
+    known = found["segment"].notna()
+    expected = assign(snapshot.model, snapshot.features(new)[known], snapshot.numbers)
+    assert (found.loc[known, "segment"] == expected["segment"]).all()
+    np.testing.assert_allclose(found.loc[known, "confidence"].astype(float), expected["confidence"], atol=1e-9)
+
+
 def test_quantile_transform_has_no_expression(prepared):
     made = prepare(prepared.customers, ["orders", "spend"], transform="quantile")
     table = connect().create_table("t", pa.Table.from_pandas(prepared.customers[["orders", "spend"]]))

@@ -19,8 +19,13 @@ from conftest import QUICK, ROOT, SMALL, segnb
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from segnb.data import load_customers
 from segnb.files import sha256
+from segnb.parameters import Parameters
 from segnb.paths import STEPS
+from segnb.runs.manifest import read_manifest, write_manifest
+from segnb.runs.snapshots import earlier_snapshot
+from segnb.runs.store import Run
 from segnb.runs.written import WRITTEN_BY
 
 PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
@@ -93,7 +98,7 @@ def test_labelled_table_is_the_customer_table_with_its_segment(published):
 def test_pages_load_nothing_from_outside_and_describe_every_figure(published, page):
     html = (published / page).read_text()
     assert html.count("<script") == 1, "the pages' own"
-    assert not re.search(r'(src|href)="(?!data:image/png|(\.\./)?index\.html|\d\d_\w+\.html|#part-\d)', html)
+    assert not re.search(r'(src|href)="(?!data:image/png|(\.\./)?index\.html|\d\d_\w+\.html|#(next|part-\d))', html)
     assert "Content-Security-Policy" in html
     for tag in re.findall(r"<img [^>]*>", re.sub(r"base64,[^\"]*", "", html)):
         assert re.search(r'alt="[^"]{10,}"', tag)
@@ -369,3 +374,59 @@ def test_narrow_terminal_and_one_without_colour_are_no_trouble(small, env):
 def test_progress_is_plain_lines_when_nobody_watches(small):
     done = segnb("run", *SMALL, "--until", "prepare", cwd=small)
     assert re.fullmatch(r"1/5 prepare done in \d+\.\d s\n", done.stderr)
+
+
+def test_file_beside_the_caller_is_the_one_that_is_read_and_recorded(small):
+    (small / "notebooks").mkdir()
+    (small / "notebooks" / "01_prepare.ipynb").write_bytes((ROOT / "notebooks" / "01_prepare.ipynb").read_bytes())
+    (small / "sub").mkdir()
+    table = pd.read_csv(small / "customer_data.csv")
+    table.head(50).to_csv(small / "sub" / "customer_data.csv", index=False)
+    done = segnb("run", *SMALL, "--run", "r", "--until", "prepare", cwd=small / "sub")
+    assert done.returncode == 0, done.stderr
+    made = small / "outputs" / "r"
+    assert len(pd.read_parquet(made / "customers.parquet")) == 50
+    digest = sha256(small / "sub" / "customer_data.csv")
+    assert read_manifest(made)["inputs"] == {"sub/customer_data.csv": digest}
+
+
+def test_continued_run_records_what_its_first_step_read(small):
+    assert segnb("run", *SMALL, "--run", "r", "--until", "cluster", cwd=small).returncode == 0
+    inputs = read_manifest(small / "outputs" / "r")["inputs"]
+    pd.read_csv(small / "customer_data.csv").head(40).to_csv(small / "customer_data.csv", index=False)
+    done = segnb("run", "--run", "r", "--from", "cluster", "--until", "cluster", "-p", "n_init=2", cwd=small)
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(small / "outputs" / "r")["inputs"] == inputs
+
+
+def test_values_are_checked_beside_those_of_the_run_that_is_continued(small):
+    assert segnb("run", *SMALL, "-p", "k_max=12", "--run", "r", "--until", "prepare", cwd=small).returncode == 0
+    done = segnb("run", "--run", "r", "--from", "choose_k", "--until", "choose_k", "-p", "k_min=11", cwd=small)
+    assert done.returncode == 0, done.stderr
+
+
+def test_remains_of_a_failed_attempt_do_not_stand_in_for_the_good_run(small):
+    assert segnb("run", *SMALL, "--run", "r", "--until", "interpret", cwd=small).returncode == 0
+    remains = small / "outputs" / "r.failed"
+    shutil.copytree(small / "outputs" / "r", remains)
+    write_manifest(remains, read_manifest(remains) | {"state": "failed", "steps": {}})
+    assert "r.failed" not in segnb("runs", cwd=small).stdout
+    refused = segnb("run", *SMALL, "--run", "s", "-p", "previous=r.failed", cwd=small)
+    assert refused.returncode == 2
+    assert "is what a failed run left" in refused.stderr
+    done = segnb("run", "--run", "r", "--from", "interpret", "--until", "interpret", cwd=small)
+    assert done.returncode == 0, done.stderr
+
+
+def test_look_back_starts_from_the_runs_own_day(project, shop):
+    shop.purchases.to_parquet(project / "log.parquet")
+    parameters = Parameters(run="r", customers="", purchases="log.parquet", n_init=1)
+    run, source = Run("r"), load_customers(parameters)
+    made = {"as_of": source.as_of, "columns": ["orders", "spend"], "categories": source.categories}
+    run.write("prepare.json", made | {"settings": parameters.model_dump()})
+    run.write("centres.csv", pd.DataFrame({"segment": [1, 2, 3]}))
+    before = earlier_snapshot(run, parameters)[0].label
+    last = shop.purchases["ordered_at"].max()
+    later = shop.purchases.tail(500).assign(ordered_at=last + pd.Timedelta(days=60))
+    pd.concat([shop.purchases, later]).to_parquet(project / "log.parquet")
+    assert earlier_snapshot(run, parameters)[0].label == before

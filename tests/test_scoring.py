@@ -2,14 +2,18 @@
 
 import shutil
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, customers, made, segnb
 
 from segnb.errors import DataError
+from segnb.parameters import Parameters
+from segnb.prepare import prepare
+from segnb.runs.engine_scoring import scores_in_engine
 from segnb.runs.names import names_file, names_of
-from segnb.runs.scoring import BLOCK, Scores, read_new_customers, score_customers, write_scores
+from segnb.runs.scoring import BLOCK, Scores, is_log, read_new_customers, score_customers, write_scores
 from segnb.runs.store import Run
 
 SAME = customers("x", [60, 40, 20])
@@ -54,7 +58,6 @@ def test_customers_unlike_anyone_are_told(run):
 def test_value_that_is_pulled_in_still_makes_a_customer_unlike(project, outliers):
     from segnb.cluster import fit_segments
     from segnb.iterate import Snapshot
-    from segnb.prepare import prepare
 
     ready = prepare(SAME, list(SAME), outliers=outliers)
     snapshot = Snapshot("one", SAME, ready.columns, ready.pipeline, fit_segments(ready.features, 3))
@@ -161,3 +164,51 @@ def test_command_scores_a_table_and_says_what_it_counted(published, tmp_path):
     nobody = segnb("score", "nix", ROOT / "data" / "shop_customers.csv", cwd=tmp_path)
     assert nobody.returncode == 1
     assert "there is no run 'nix'" in nobody.stderr
+
+
+def test_value_without_a_logarithm_gets_no_segment_and_is_counted(project):
+    positive = SAME - SAME.min() + 1
+    run = made("one", positive)[0]
+    run.write("prepare.skops", prepare(positive, list(positive), transform="log", outliers="keep").pipeline)
+    new = positive.iloc[:3].copy()
+    new.iloc[0, 0] = -50.0
+    scored = score_customers(run, new)
+    assert scored.table["segment"].isna().tolist() == [True, False, False]
+    assert scored.table["unlike"].iloc[0]
+    assert "Without a segment because of a value of which the run's logarithm is none: 1." in scored.notes
+
+
+def test_log_of_new_customers_is_scored_without_the_runs_customer_table(shop_run, tmp_path):
+    log = pd.read_parquet(ROOT / "data" / "shop_purchases.parquet")
+    log["customer_id"] = "new-" + log["customer_id"]
+    log.to_parquet(tmp_path / "new.parquet")
+    scored = score_customers(shop_run, read_new_customers(shop_run, str(tmp_path / "new.parquet"))).table
+    own = shop_run.read("segments.parquet")["segment"]
+    assert (scored["segment"].to_numpy() == own.to_numpy()).all()
+    assert scored.index.str.startswith("new-").all()
+
+
+def test_log_with_its_products_elsewhere_is_known_as_one():
+    columns = {"date": "day", "amount": "paid", "product": "sku", "category": "department"}
+    settings = Parameters(purchases="log.csv", purchase_columns=columns, products="products.csv")
+    there = ["customer_id", "day", "paid", "sku"]
+    assert is_log(there, settings, ["spend"])
+    assert not is_log(there, settings.model_copy(update={"products": ""}), ["spend"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"a": "('x' || a)"}, "column 'a' is string, not a number"),
+        ({"b": "'inf'::double"}, "column 'b' has 120 values that are infinite"),
+        ({"id": "'same'"}, "119 rows without an id of their own in 'id'"),
+    ],
+)
+def test_table_of_an_engine_is_refused_as_a_file_is(project, change, words):
+    run = made("one", SAME)[0]
+    with duckdb.connect("t.duckdb") as engine:
+        own = SAME.rename_axis("id").reset_index()  # noqa: F841 (DuckDB finds it by its name)
+        new = ", ".join(f"{value} AS {name}" for name, value in change.items())
+        engine.sql(f"CREATE TABLE t AS SELECT * REPLACE ({new}) FROM own")
+    with pytest.raises(DataError, match=words):
+        scores_in_engine(run, "t", {"engine": f"duckdb:///{project / 't.duckdb'}", "customer_id": "id"})

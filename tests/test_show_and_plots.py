@@ -180,6 +180,17 @@ def test_settings_mark_what_was_changed():
     assert dict(zip(cells["parameter"], cells["changed"])) == {"k": "changed", "seed": ""}
 
 
+@pytest.mark.parametrize("k_min", [3, 4])
+def test_gap_is_drawn_where_its_own_k_was_not_tried(k_min):
+    centres = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 30, axis=0)
+    points = pd.DataFrame(centres + np.random.default_rng(0).normal(size=(90, 2)), columns=["a", "b"])
+    tried = evidence(points, k_min, 5, n_init=1, n_boot=2, n_refs=5)
+    assert tried["gap_k"].iloc[0] == 3
+    choice = decide(tried)
+    for figure in (plots.gap(tried, choice.k).figure, plots.evidence_overview(tried, choice.favourites, choice.k)):
+        plt.close(figure)
+
+
 def test_folded_table_opens_at_its_caption_and_escapes_it():
     table = show.Table(pd.DataFrame({"a": [1]}), "<b>", folded=True)._repr_html_()
     assert table.startswith("<details><summary>&lt;b&gt;</summary>")

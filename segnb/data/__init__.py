@@ -1,7 +1,7 @@
 """Reading: tables from files, the purchase log, and the customer table built from both."""
 
 from segnb.data.customers import CustomerTable, load_customers, open_log, snapshot_day
-from segnb.data.known import read_customers
+from segnb.data.known import has_ids, read_customers
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import column_names, read_table
 from segnb.data.transactions import aggregate_customers, clv_summary, customer_expression
@@ -13,6 +13,7 @@ __all__ = [
     "clv_summary",
     "column_names",
     "customer_expression",
+    "has_ids",
     "load_customers",
     "open_log",
     "open_purchases",

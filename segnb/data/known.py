@@ -46,6 +46,11 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     return unique.set_index(id_column).sort_index(), [*rules, rule]
 
 
+def has_ids(table: pd.DataFrame | pd.Series) -> bool:
+    """Return whether customers are indexed by ids, which are text, and not by row numbers."""
+    return not pd.api.types.is_integer_dtype(table.index)
+
+
 def _read_source(source: str, id_column: str, reading: Mapping[str, str], engine: str) -> pd.DataFrame:
     """Return a file, or a table of the engine with its id as text."""
     if is_file(source, engine):

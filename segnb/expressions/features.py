@@ -46,13 +46,13 @@ def feature_columns(
 
 def _imputed(table: ibis.Table, imputer: Any, columns: Sequence[str]) -> list[Column]:
     """Return the columns with missing values filled, then the columns that say where they were."""
-    values = [_known(table[name]) for name in columns]
+    values = [known(table[name]) for name in columns]
     filled = [value.coalesce(float(fill)) for value, fill in zip(values, imputer.statistics_)]
     flagged = imputer.indicator_.features_ if imputer.add_indicator else []
     return filled + [values[place].isnull().cast("float64") for place in flagged]
 
 
-def _known(column: ibis.Column) -> Column:
+def known(column: ibis.Column) -> Column:
     """Return a column as numbers, NaN as NULL."""
     value = column.cast("float64")
     return value.isnan().ifelse(ibis.null("float64"), value) if column.type().is_floating() else value
@@ -92,7 +92,7 @@ EPSILON = float(np.spacing(1.0))
 
 _STEPS: dict[type, Step] = {
     Clipper: _clip,
-    FunctionTransformer: lambda step, place, value: (value + 1).ln(),
+    FunctionTransformer: lambda step, place, value: (value > -1).ifelse((value + 1).ln(), ibis.null("float64")),
     PowerTransformer: _yeo_johnson,
     StandardScaler: lambda step, place, value: (value - float(step.mean_[place])) / float(step.scale_[place]),
     RobustScaler: lambda step, place, value: (value - float(step.center_[place])) / float(step.scale_[place]),

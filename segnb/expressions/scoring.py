@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from segnb.expressions.features import Column, feature_columns
+from segnb.expressions.features import Column, feature_columns, known
 
 FAR = 1e300
 """Further than any distance."""
@@ -49,9 +49,9 @@ def score_expression(
     Returns
     -------
     ibis.Table
-        The id, `segment`, `name`, `confidence` and `unlike`.
+        The id, `segment`, `name` and `confidence`, missing where a logarithm has no value, and `unlike`.
     """
-    kept = table.filter([table[name].notnull() for name in columns]) if drop_missing else table
+    kept = table.filter([known(table[name]).notnull() for name in columns]) if drop_missing else table
     near, plain = (feature_columns(kept, pipeline, columns, pulled_in=pulled) for pulled in (True, False))
     features = _apart(
         kept.select(
@@ -69,18 +69,18 @@ def score_expression(
     )
     nearest = _apart(squares.mutate(least=_least([squares[f"d{j}"] for j in range(len(centres))])))
     first = ibis.cases(*((nearest[f"d{j}"] == nearest.least, j) for j in range(len(centres))), else_=0)
-    placed = _apart(nearest.mutate(place=first))
+    placed = _apart(nearest.mutate(place=nearest.least.isnull().ifelse(ibis.null("int64"), first)))
     others = [(placed.place == j).ifelse(FAR, placed[f"d{j}"]) for j in range(len(centres))]
     roots = {"one": placed.least.sqrt(), "two": _least(others).sqrt(), "reach": placed.reach.sqrt()}
     apart = _apart(placed.select(customer_id, "place", **roots))
     both = apart.one + apart.two
-    shadow = (both > 0).ifelse(2 * apart.one / both.nullif(0.0), 1.0)
+    shadow = (both == 0).ifelse(1.0, 2 * apart.one / both.nullif(0.0))
     return apart.select(
         customer_id,
-        segment=apart.place.cases(*((j, int(number)) for j, number in enumerate(numbers)), else_=0),
-        name=apart.place.cases(*((j, names[int(number)]) for j, number in enumerate(numbers)), else_=""),
+        segment=apart.place.cases(*((j, int(number)) for j, number in enumerate(numbers))),
+        name=apart.place.cases(*((j, names[int(number)]) for j, number in enumerate(numbers))),
         confidence=1 - shadow,
-        unlike=apart.reach > float(farthest),
+        unlike=(apart.reach > float(farthest)).fill_null(True),
     )
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
@@ -98,7 +99,15 @@ class Snapshot:
             raise RunError(
                 f"{self.label} was made from {', '.join(wrong)} as numbers, which the other customers have not"
             )
-        return pipeline.transform(customers[self.columns].astype("float64")).set_axis(customers.index)
+        values = customers[self.columns].astype("float64")
+        with np.errstate(divide="ignore", invalid="ignore"), config_context(assume_finite=True):
+            scaled = pipeline.transform(values).set_axis(customers.index)  # a logarithm may have no value
+        return scaled.where(np.isfinite(scaled))
 
     def _to_nearest(self, features: pd.DataFrame) -> pd.Series:
-        return pd.Series(self.model.transform(features).min(axis=1), index=features.index)
+        """Return distances to the nearest centre, endless where a logarithm has no value."""
+        known = features.notna().all(axis=1).to_numpy()
+        found = np.full(len(features), np.inf)
+        if known.any():
+            found[known] = self.model.transform(features if known.all() else features[known]).min(axis=1)
+        return pd.Series(found, index=features.index)

@@ -79,7 +79,8 @@ def gap(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax)
     named = int(evidence["gap_k"].iloc[0])
     ax.errorbar(evidence["k"], evidence["gap"], yerr=evidence["gap_se"], color=ACCENT, marker=".", capsize=4)
-    ax.plot(named, evidence.loc[evidence["k"] == named, "gap"], "o", color=INK, markersize=9, label="named by the rule")
+    at = evidence.loc[evidence["k"] == named, "gap"]  # none, if only larger k were tried
+    ax.plot([named] * len(at), at, "o", color=INK, markersize=9, label="named by the rule")
     _mark_chosen(ax, k)
     ax.set(xlabel="segments k", ylabel="gap, ± one standard error", xticks=evidence["k"])
     said = "a single group: no structure" if named == 1 else f"{named} segments"
@@ -238,6 +239,6 @@ def _panel(
     if threshold:
         ax.axhline(threshold, color=WARNING, linestyle=":", linewidth=1.5)
     at = evidence.loc[evidence["k"] == favourite, column]
-    ax.plot([favourite], at, "o", color=INK, markersize=8)
+    ax.plot([favourite] * len(at), at, "o", color=INK, markersize=8)
     better = " (lower is better)" if column == "davies_bouldin" else ""
     ax.set_title(f"{name}{better}", fontsize=10)

@@ -6,7 +6,7 @@ from segnb.colours import segment_colours
 from segnb.errors import RunError
 from segnb.files import write_whole
 from segnb.parameters import RUN_NAME
-from segnb.paths import outputs_folder
+from segnb.paths import FAILED, outputs_folder
 from segnb.runs.look import render
 from segnb.runs.manifest import MANIFEST, read_manifest
 from segnb.runs.series import timeline
@@ -15,9 +15,10 @@ from segnb.wording import percent
 
 
 def run_names() -> list[str]:
-    """Return the names of all runs in the outputs folder."""
-    folders = (path.parent for path in outputs_folder().glob(f"[!.]*/{MANIFEST}"))
-    return sorted(folder.name for folder in folders if RUN_NAME.fullmatch(folder.name) and not folder.is_symlink())
+    """Return the names of all runs in the outputs folder, what failed runs left aside."""
+    folders = (path.parent for path in outputs_folder().glob(f"[!.]*/{MANIFEST}") if not path.parent.is_symlink())
+    names = (folder.name for folder in folders if not folder.name.endswith(FAILED))
+    return sorted(name for name in names if RUN_NAME.fullmatch(name))
 
 
 def write_all_runs() -> None:

@@ -1,7 +1,7 @@
 """Whether a run can serve as the earlier one of another."""
 
 from segnb.errors import DataError, RunError
-from segnb.paths import outputs_folder
+from segnb.paths import FAILED, outputs_folder
 from segnb.runs.manifest import check_file
 
 NEEDED = ("customers.parquet", "prepare.json", "prepare.skops", "segments.parquet", "centres.csv", "model.skops")
@@ -27,6 +27,8 @@ def check_earlier(parameter: str, name: str) -> None:
         known = sorted(path.name for path in outputs_folder().glob("[!.]*") if path.is_dir())
         runs = f"the runs there are {', '.join(known)}" if known else "there are no runs yet"
         raise DataError(f"{said}: there is no such run in {outputs_folder()}; {runs}")
+    if name.endswith(FAILED):
+        raise DataError(f"{said}: {folder} is what a failed run left; name a run that came to its end")
     missing = [file for file in NEEDED if not (folder / file).is_file()]
     if missing:
         raise DataError(

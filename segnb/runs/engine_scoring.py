@@ -1,6 +1,6 @@
 """Give the customers of an engine's table a run's segments without taking them out of the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ibis
@@ -15,6 +15,7 @@ from segnb.runs.names import names_of
 from segnb.runs.scoring import check_there, is_log, settings_of
 from segnb.runs.snapshots import snapshot_of
 from segnb.runs.store import Run
+from segnb.thresholds import LARGEST
 from segnb.wording import listed, percent
 
 
@@ -33,13 +34,15 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
     Raises
     ------
     DataError
-        If the engine cannot be reached, or the table or columns are missing (all are listed).
+        If the engine cannot be reached, the table or columns are missing (all are listed), columns are no numbers or
+        hold infinite or absurd values, or an id stands in more than one row.
     """
     settings, made, snapshot = settings_of(run, given), run.read("prepare.json"), snapshot_of(run)
     table, id_column = _customers(source, settings, made), settings.customer_id
     if id_column not in table.columns:
         table = table.rename({id_column: "customer_id"}) if "customer_id" in table.columns else table
     check_there(run.name, [id_column, *snapshot.columns], table.columns)
+    _check_values(table, source, id_column, snapshot.columns)
     return score_expression(
         table,
         id_column,
@@ -72,8 +75,23 @@ def scores_sentence(scores: ibis.Table) -> str:
     """Return how many customers came into which segment, in words."""
     counts = fetch(scores.group_by("segment").agg(customers=_.count(), unlike=_.count(where=_.unlike)))
     counts, total = counts.sort_values("segment"), int(counts["customers"].sum())
-    into = listed([f"{row.customers:,} in {row.segment}" for row in counts.itertuples()])
+    into = listed([f"{row.customers:,} in {row.segment:.0f}" for row in counts.dropna().itertuples()])
     return f"{total:,} customers: {into}; {percent(counts['unlike'].sum() / max(total, 1))} unlike anyone before"
+
+
+def _check_values(table: ibis.Table, source: str, id_column: str, columns: Sequence[str]) -> None:
+    """Refuse what `score_customers` refuses, and ids that would get more than one segment."""
+    types = {name: table[name].type() for name in columns}
+    texts = [f"{name!r} is {kind}" for name, kind in types.items() if not (kind.is_numeric() or kind.is_boolean())]
+    if texts:
+        raise DataError(f"{source}: column {', '.join(texts)}, not a number; give a view in which it is one")
+    beyond = {name: table.count(where=table[name].cast("float64").abs() > LARGEST) for name in columns}
+    found = fetch(table.agg(customers=table.count(), ids=table[id_column].nunique(), **beyond)).iloc[0]
+    absurd = [f"{name!r} has {found[name]:,} values" for name in columns if found[name]]
+    if absurd:
+        raise DataError(f"{source}: column {', '.join(absurd)} that are infinite or beyond {LARGEST:g}; repair them")
+    if twice := int(found["customers"] - found["ids"]):
+        raise DataError(f"{source}: {twice:,} rows without an id of their own in {id_column!r}; keep one per customer")
 
 
 def _customers(source: str, settings: Parameters, made: Mapping[str, Any]) -> ibis.Table:

@@ -6,6 +6,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.cluster import KMeans
 
 from segnb.cluster import Numbering, carry_numbers, first_numbering
+from segnb.data import has_ids
 from segnb.errors import RunError, SegnbError
 from segnb.iterate import match_segments
 from segnb.parameters import Parameters
@@ -54,7 +55,8 @@ def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) ->
     """Return which of the model's segments go on which earlier ones, by customers or, if few are shared, by centres."""
     now = pd.Series(model.predict(features), index=features.index)
     before = earlier.read("segments.parquet")["segment"]
-    shared = before.index.intersection(now.index) if now.index.name != "row" else before.index[:0]
+    known = has_ids(features) and has_ids(before)
+    shared = before.index.intersection(now.index) if known else before.index[:0]
     if len(shared) >= FEW_SHARED * min(len(before), len(now)):
         matches = match_segments(before, now).query("fate == 'survived'")
         return dict(zip(matches["current"].astype(int), matches["previous"].astype(int)))

@@ -60,7 +60,8 @@ def run_workflow(
         If a step fails: what there is, with the partial notebook, is kept beside the run's folder.
     """
     values = dict(values) | {name: resolved(values[name]) for name in ("previous", "start_from") if name in values}
-    with Stage(check_parameters(values).run) as stage:
+    named = {name: values[name] for name in values if name == "run"}
+    with Stage(check_parameters(named if first else values).run) as stage:
         job, copy_from = _plan(stage, values, first, last)
         folder = stage.open(copy_from, _made_from(job.steps[0]))
         try:
@@ -79,28 +80,31 @@ def run_workflow(
 
 def _plan(stage: Stage, values: Mapping[str, Any], first: str | None, last: str | None) -> tuple[Job, Path | None]:
     """Return the job, checked, and the folder of the run that it continues."""
-    parameters = check_parameters(values)
     start, stop = STEPS.index(first or STEPS[0]), STEPS.index(last or STEPS[-1])
     if start > stop:
         raise DataError(f"--from {first} comes after --until {last}; the steps are {', '.join(STEPS)}")
     steps = list(STEPS[start : stop + 1])
     if not first and last:
         _check_no_less(stage, steps)
-    copy_from = stage.earlier() if first else None
+    copy_from = stage.earlier(STEPS[:start]) if first else None
     recorded: dict[str, Any] = {}
-    if copy_from:
+    if not copy_from:
+        parameters = check_parameters(_as_kernels_find_them(check_parameters(values).model_dump()))
+    else:
         recorded = read_manifest(copy_from)
-        parameters = check_parameters(_revived(recorded["parameters"]) | dict(values))
+        parameters = check_parameters(_revived(recorded["parameters"]) | _as_kernels_find_them(values))
         _check_upstream(parameters, check_parameters(_revived(recorded["parameters"])), steps, first)
         _check_done(recorded, STEPS[:start], copy_from)
         _check_kept(copy_from, recorded["files"], _made_from(first))
     _check_sources(parameters)
     kept = {step: state for step, state in recorded.get("steps", {}).items() if step in STEPS[:start]}
+    if kept and parameters.purchases and STEPS[-1] in steps:
+        _check_unchanged(recorded.get("inputs", {}), _inputs(parameters))
     manifest = {
         "run": parameters.run,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "parameters": parameters.model_dump(),
-        "inputs": _inputs(parameters),
+        "inputs": recorded.get("inputs", {}) if kept else _inputs(parameters),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
         "steps": kept,
     }
@@ -170,6 +174,25 @@ def _files(parameters: Parameters) -> list[str]:
     """Return the sources that are files, and not tables of an engine."""
     sources = (parameters.customers, parameters.purchases, parameters.products)
     return [source for source in sources if source and is_file(source, parameters.engine)]
+
+
+def _as_kernels_find_them(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with files of the current folder as kernels, which stand in the project folder, find them.
+
+    A file of the same name there would be read in their place.
+    """
+    here, project = Path.cwd(), project_folder()
+    sources = {name: str(values[name]) for name in ("customers", "purchases", "products") if values.get(name)}
+    own = {name: here / source for name, source in sources.items() if here != project and (here / source).is_file()}
+    seen = {name: path.relative_to(project) if path.is_relative_to(project) else path for name, path in own.items()}
+    return dict(values) | {name: str(path) for name, path in seen.items()}
+
+
+def _check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Refuse to look back in a log that is not the one that the run was made from."""
+    changed = [name for name, digest in now.items() if then.get(name, digest) != digest]
+    if changed:
+        raise DataError(f"{', '.join(changed)}: changed since step {STEPS[0]} read it; begin with --from {STEPS[0]}")
 
 
 def _inputs(parameters: Parameters) -> dict[str, str]:

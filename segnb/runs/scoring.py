@@ -71,7 +71,8 @@ def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = 
     """
     settings, made = settings_of(run, given), run.read("prepare.json")
     if is_log(column_names(source, settings.reading), settings, made["columns"]):
-        new = settings.model_copy(update={"purchases": source})
+        needed = {} if set(made["columns"]) - set(made.get("behaviours", ())) else {"customers": ""}
+        new = settings.model_copy(update={"purchases": source} | needed)
         return load_customers(new, categories=made["categories"]).table
     return read_customers(settings.model_copy(update={"customers": source, "purchases": ""}))[0]
 
@@ -85,7 +86,9 @@ def settings_of(run: Run, given: Mapping[str, Any] | None = None) -> Parameters:
 
 def is_log(there: Iterable[str], settings: Parameters, columns: Iterable[str]) -> bool:
     """Return whether a table with these columns is a purchase log as the run's own was, and not the run's columns."""
-    of_a_log = {settings.customer_id, *settings.purchase_columns.values()}
+    elsewhere = {"category"} if settings.products else set()
+    names = {name for meaning, name in settings.purchase_columns.items() if meaning not in elsewhere}
+    of_a_log = {settings.customer_id, *names}
     return bool(settings.purchases) and of_a_log <= set(there) and not set(columns) <= set(there)
 
 
@@ -116,7 +119,10 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
     table = _score(snapshot, used[keep.to_numpy()]).reindex(used.index) if not keep.all() else _score(snapshot, used)
     table.insert(1, "name", table["segment"].map(names_of(run)))
     table = table.astype({"segment": "Int64"}).assign(unlike=table["unlike"].fillna(False).astype(bool))
-    return Scores(table, _notes(customers, snapshot.customers, snapshot.columns, int((~keep).sum())))
+    notes = _notes(customers, snapshot.customers, snapshot.columns, int((~keep).sum()))
+    if beyond := int((table["segment"].isna() & keep.to_numpy()).sum()):
+        notes.append(f"Without a segment because of a value of which the run's logarithm is none: {beyond:,}.")
+    return Scores(table, notes)
 
 
 def write_scores(scores: Scores, path: Path) -> None:
@@ -150,12 +156,18 @@ def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:
 
 
 def _score(snapshot: Snapshot, customers: pd.DataFrame) -> pd.DataFrame:
-    """Return segment, confidence and unlike, computed block by block in as many threads as there are cores."""
+    """Return segment, confidence and unlike, computed block by block in as many threads as there are cores.
+
+    Segment and confidence are missing where the run's logarithm has no value.
+    """
     farthest = snapshot.farthest  # before there are threads
 
     def score(block: pd.DataFrame) -> pd.DataFrame:
         with config_context(assume_finite=True):  # infinite values were refused before
-            found = assign(snapshot.model, snapshot.features(block), snapshot.numbers)
+            features = snapshot.features(block)
+            known = features.notna().all(axis=1)  # a logarithm may have no value
+            found = assign(snapshot.model, features if known.all() else features[known], snapshot.numbers)
+            found = found if known.all() else found.reindex(block.index)
             return found.assign(unlike=snapshot.reach(block) > farthest)
 
     values = numbers(customers)

@@ -1,7 +1,7 @@
 """Snapshots to compare: of a run, and of the same purchase log as of an earlier date."""
 
 from segnb.cluster import fit_segments
-from segnb.data import Purchases, load_customers, open_log
+from segnb.data import Purchases, has_ids, load_customers, open_log
 from segnb.errors import DataError, RunError
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
@@ -47,8 +47,7 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None,
     """
     if parameters.previous:
         return _if_comparable(run, snapshot_of(Run(parameters.previous)))
-    made = run.read("prepare.json")
-    first_step = check_parameters(made["settings"])
+    first_step = _first_step(run)
     if not first_step.purchases:
         return None, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
     try:
@@ -77,8 +76,7 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     parameters : Parameters
         `replay_months`, `n_init` and `seed` are used.
     """
-    made = run.read("prepare.json")
-    first_step = check_parameters(made["settings"])
+    first_step = _first_step(run)
     if not first_step.purchases or not parameters.replay_months:
         return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
     snapshots, ages, log = [snapshot_of(run)], [0], open_log(first_step)
@@ -97,6 +95,12 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     return snapshots, ages, []
 
 
+def _first_step(run: Run) -> Parameters:
+    """Return the settings of a run's first step, as of its own day: the log may have grown since."""
+    made = run.read("prepare.json")
+    return check_parameters(made["settings"] | {"as_of": made["as_of"] or ""})
+
+
 def _as_of(
     run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters
 ) -> tuple[Snapshot, bool]:
@@ -113,7 +117,7 @@ def _as_of(
 def _if_comparable(run: Run, previous: Snapshot) -> tuple[Snapshot | None, list[str]]:
     """Return the earlier run's snapshot, unless nobody in it can be found again or its columns are not there now."""
     customers = run.read("customers.parquet")
-    if "row" in (customers.index.name, previous.customers.index.name):
+    if not (has_ids(customers) and has_ids(previous.customers)):
         return None, ["Without a customer id (customer_id) nobody can be found again in another run."]
     try:
         previous.features(customers.head(1))

@@ -3,22 +3,18 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from segnb.errors import DataError, RunError
 from segnb.files import exchange, sync_folder, why
-from segnb.paths import STAGES, outputs_folder
+from segnb.paths import FAILED, STAGES, outputs_folder
 from segnb.runs.latest import point_to_latest
 from segnb.runs.locks import Lock, take_or_refuse
-from segnb.runs.manifest import MANIFEST, write_manifest
+from segnb.runs.manifest import MANIFEST, read_manifest, write_manifest
 from segnb.runs.written import WRITTEN_BY
-
-FAILED = ".failed"
-"""What the folder of a failed run's remains is called after the run's name."""
-
 
 LOCK, GONE = "~lock", "~gone"
 """What a run's lock, and a stage that is being removed, are called after its name; no run's name has a tilde."""
@@ -132,16 +128,18 @@ class Stage:
             self._stages.rmdir()
             outputs_folder().rmdir()
 
-    def earlier(self) -> Path:
-        """Return the folder to continue from: what a failed run left if there is anything, else the run itself.
+    def earlier(self, needed: Sequence[str]) -> Path:
+        """Return the folder to continue from: what a failed run left if it did the needed steps, else the run itself.
 
         Raises
         ------
         RunError
             If there is neither.
         """
-        for folder in (self.remains, self.published):
-            if (folder / MANIFEST).is_file():
+        there = [folder for folder in (self.remains, self.published) if (folder / MANIFEST).is_file()]
+        for folder in there:
+            done = read_manifest(folder).get("steps", {})
+            if folder == there[-1] or all(done.get(step, {}).get("state") == "done" for step in needed):
                 return folder
         if self.published.is_dir():
             raise RunError(
