@@ -160,6 +160,7 @@ def workshop(
 @app.command()
 def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
+    from segnb.files import why
     from segnb.paths import outputs_folder
     from segnb.runs.all_runs import run_names, write_all_runs
     from segnb.runs.series import timeline, timeline_text
@@ -170,7 +171,10 @@ def runs() -> None:
         typer.echo(f"no runs yet in {outputs_folder()}; make one with: segnb run")
         return
     typer.echo(timeline_text(timeline([Run(name) for name in names])))
-    write_all_runs()
+    try:
+        write_all_runs()
+    except OSError as error:
+        raise DataError(f"{outputs_folder()}: cannot be written to ({why(error)}), so there is no page of it") from None
     typer.echo(f"as a page: {outputs_folder() / 'index.html'}")
 
 

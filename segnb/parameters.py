@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -116,6 +117,10 @@ class Parameters(BaseModel):
     def _check_engine(cls, value: str) -> str:
         if "://" not in value:
             raise ValueError("an address is written kind://…, as in duckdb:// or postgres://user@host/database")
+        try:
+            urlsplit(value)
+        except ValueError as error:
+            raise ValueError(f"this is no address: {error}") from None
         if holds_secret(value):
             raise ValueError(
                 "it holds a secret; leave that to the environment or the usual files, for PostgreSQL the variable "
@@ -141,6 +146,8 @@ class Parameters(BaseModel):
             for number in value:
                 if not str(number).isdecimal() or int(number) < 1:
                     raise ValueError(f"segments are numbered 1, 2, …; found {number!r}")
+                if not str(value[number] or "").strip():
+                    raise ValueError(f"segment {number} has an empty name; name it, or leave it out")
             return {int(number): name for number, name in value.items()}
         return value
 

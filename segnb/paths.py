@@ -77,14 +77,19 @@ def find_file(source: str) -> Path:
     """
     candidates = _package_candidates(source) if source.startswith("package:") else _path_candidates(source)
     for path in candidates:
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:  # a folder that is closed, a name that is too long
+            raise DataError(
+                f"{source}: cannot be looked for ({error.strerror}); check the path and its rights"
+            ) from None
     looked = ", ".join(dict.fromkeys(str(path.parent) for path in candidates))
     raise DataError(f"{source}: no such file (looked in {looked}); check the path, or give it in full")
 
 
 def _path_candidates(source: str) -> list[Path]:
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     return [path] if path.is_absolute() else [base / path for base in (Path.cwd(), project_folder(), _SHARE)]
 
 

@@ -41,7 +41,7 @@ def read_preset(source: str) -> dict[str, Any]:
     """
     try:
         values = _joined(yaml.safe_load(find_file(source).read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no day of the calendar
         raise DataError(f"{source}: no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise DataError(f"{source}: is no preset, which holds lines of NAME: VALUE; for a table, segnb init writes one")
@@ -87,7 +87,7 @@ def _is_text(name: str) -> bool:
 def _from_yaml(name: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise DataError(
             f"-p {name}={text}: the value is no YAML; lists are written [a, b], mappings {{a: b}}"
         ) from None

@@ -27,7 +27,8 @@ class Clipper(_ColumnwiseTransformer):
     ----------
     method : {"winsorise", "clip", "none"}
         Bounds at the quantiles `q` and 1 - `q`; at median ± `c` · MAD, the median absolute deviation scaled to
-        a standard deviation; or none at all. A column with at most two values or a MAD of 0 is left alone.
+        a standard deviation; or none at all. A column with at most two values, or that would be left with one, is
+        left alone.
     q : float, default 0.01
         Share of the values beyond each bound, 0 to 0.5.
     c : float, default 5
@@ -47,6 +48,7 @@ class Clipper(_ColumnwiseTransformer):
         X = self._check(X, reset=True)
         self.lower_, self.upper_ = self._bounds(X)
         few = np.array([len(np.unique(column[~np.isnan(column)])) <= 2 for column in X.T])
+        few |= self.lower_ == self.upper_  # all that differs lies beyond
         self.lower_[few], self.upper_[few] = -np.inf, np.inf
         return self
 

@@ -5,7 +5,10 @@ The cells are those of the notebooks, carried out in this process; how errors be
 
 import gzip
 import io
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -391,3 +394,58 @@ def test_columns_are_scored_by_their_names_and_arrays_refused(scored, monkeypatc
 def test_number_of_cases():
     tables = (TABLES, GO_ON, LOGS, LOGS_GO_ON, SIZES, PARAMETERS, SCORING)
     assert sum(map(len, tables)) >= 60
+
+
+TWICE = ["-p", "customers=t.csv", "-p", "purchases=", "-p"]
+
+LINES = {
+    "a day that is none": (["run", "day.yaml"], "day.yaml: no YAML: day is out of range for month"),
+    "a day that is none, in a list": (["run", "-p", "features=[2026-02-30]"], "the value is no YAML"),
+    "an address that is none": (["run", "-p", "engine=postgres://[x"], "this is no address: Invalid IPv6 URL"),
+    "an address that is none, for init": (["init", "t", "--engine", "postgres://[x"], "this is no address"),
+    "a name too long for a file": (["run", "-p", f"customers={'x' * 300}.csv", "-p", "purchases="], "too long"),
+    "a home of nobody": (["run", "-p", "customers=~nobody-here/x.csv", "-p", "purchases="], "no such file"),
+    "a name that is empty": (["run", "-p", "names={1: ''}"], "segment 1 has an empty name"),
+    "a workshop in this folder": (["workshop", "."], "is there already"),
+    "a feature twice": (["run", *TWICE, "features=[a, a]"], "features: 'a' stands there more than once"),
+    "a feature that describes": (["run", *TWICE, "descriptors=[a]", "-p", "features=[a, b]"], "'a' makes the segments"),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_every_refusal_is_one_readable_line(tmp_path, case):
+    arguments, words = LINES[case]
+    (tmp_path / "day.yaml").write_text("as_of: 2026-02-30\n")
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    done = segnb(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "/5 " not in line]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_closed_file_and_folder_are_told(tmp_path):
+    like_anybody = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    (tmp_path / "closed").mkdir()
+    for path in (tmp_path / "t.csv", tmp_path / "closed" / "t.csv"):
+        TABLE.to_csv(path, index=False)
+    (tmp_path / "t.csv").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    for source in ("t.csv", "closed/t.csv"):
+        for arguments in (["run", "-p", f"customers={source}", "-p", "purchases="], ["init", source]):
+            command = [*like_anybody, sys.executable, "-m", "segnb", *arguments]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 2, done.stderr
+            assert len(done.stderr.splitlines()) == 1
+            assert "Permission denied" in done.stderr
+    (tmp_path / "closed").chmod(0o755)
+
+
+def test_rare_values_are_kept_and_durations_are_no_numbers(project):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"spend": rng.normal(size=900), "rare": [1.0 + n for n in range(5)] + [0.0] * 895})
+    table.assign(since=pd.to_timedelta(range(900), unit="D")).to_parquet(project / "t.parquet")
+    carry_out("prepare", run="r", customers="t.parquet", purchases="")
+    assert Run("r").read("prepare.json")["columns"] == ["spend", "rare"]
+    assert Run("r").read("features.parquet")["rare"].nunique() > 1

@@ -1,5 +1,7 @@
 """A run's folder: artifacts whole or not at all, readable words when one is missing, nothing unsafe in or out."""
 
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
 from segnb.files import write_whole
 from segnb.runs.manifest import amend_manifest
-from segnb.runs.store import Run
+from segnb.runs.store import Run, write_csv
 from segnb.spreadsheets import safe_csv
 
 
@@ -109,3 +111,13 @@ def test_text_that_a_spreadsheet_would_run_is_defused(text):
 
 def test_numbers_are_left_alone():
     assert safe_csv(pd.DataFrame({"a": [-1.5]}))["a"].tolist() == [-1.5]
+
+
+def test_large_table_is_written_as_a_small_one_is(tmp_path, monkeypatch):
+    table = pd.DataFrame({"yes": [True, False], "day": pd.to_datetime(["2026-01-02", "2026-01-03"]), "n": [1.5, 2.0]})
+    table = table.assign(at=pd.to_datetime(["2026-01-02 10:30", "2026-01-03 00:00"]), word=["a,b", None])
+    for name, large in (("small.csv", 10), ("large.csv", 1)):
+        monkeypatch.setattr("segnb.runs.store.LARGE", large)
+        write_csv(table, tmp_path / name)
+    small, large = (list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("small.csv", "large.csv"))
+    assert [cell for row in small for cell in row if cell != "2.0"] == [c for row in large for c in row if c != "2"]

@@ -22,7 +22,7 @@ MEANINGS = {
     "keep": "Nothing needs to be done: customers and segments are where they were.",
     "rescore": "Give every customer the segment of today with the model at hand; the segments themselves still hold.",
     "refit": "Fit the same number of segments again; the old centres no longer describe the customers.",
-    "redesign": "Choose the segments anew: at least one is no longer what it was.",
+    "redesign": "Choose the segments anew: those of then and now are not the same.",
 }
 
 
@@ -70,9 +70,9 @@ def decide(
 ) -> Decision:
     """Return what to do next.
 
-    redesign if a segment did not survive; refit if the model's change exceeds the 95 % quantile of the noise by 5 % of
-    the customers, or more than 5 % of the customers are unlike anyone before; rescore if the customers who moved exceed
-    the mean noise by 2 %; keep otherwise.
+    redesign if a segment did not survive or is new; refit if the model's change exceeds the 95 % quantile of the noise
+    by 5 % of the customers, or more than 5 % of the customers are unlike anyone before; rescore if the customers who
+    moved exceed the mean noise by 2 %; keep otherwise.
 
     Parameters
     ----------

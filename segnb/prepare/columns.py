@@ -23,6 +23,7 @@ def choose_features(
     DataError
         If a wanted column is not there, mostly missing, no number, infinite or absurd, or none differs.
     """
+    _check_once(wanted, "features")
     mostly_missing = [name for name in wanted or behaviours if _missing_share(table, name) > MOST_MISSING]
     if wanted and mostly_missing:
         shares = [f"{name!r} ({_missing_share(table, name):.0%})" for name in mostly_missing]
@@ -53,6 +54,13 @@ def choose_features(
 def choose_descriptors(table: pd.DataFrame, columns: list[str], wanted: Sequence[str]) -> list[str]:
     """Return the columns to describe segments by: those wanted or, without any, all that do not make them."""
     _check_present(table, wanted, "descriptors")
+    _check_once(wanted, "descriptors")
+    both = [name for name in wanted if name in columns]
+    if both:
+        raise DataError(
+            f"descriptors: {', '.join(map(repr, both))} makes the segments, so that they must differ in it; "
+            "take it out of descriptors or of features"
+        )
     return list(wanted) or [name for name in table if name not in columns]
 
 
@@ -79,6 +87,12 @@ def check_weights(weights: dict[str, float], columns: list[str]) -> None:
         raise DataError(
             f"weights: {', '.join(map(repr, unknown))} is no clustering column; those are {', '.join(columns)}"
         )
+
+
+def _check_once(wanted: Sequence[str], parameter: str) -> None:
+    twice = sorted({name for name in wanted if list(wanted).count(name) > 1})
+    if twice:
+        raise DataError(f"{parameter}: {', '.join(map(repr, twice))} stands there more than once; name it once")
 
 
 def _check_present(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -> None:

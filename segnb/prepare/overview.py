@@ -21,7 +21,7 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     np.float64(0.33)
     """
     numeric = (
-        table.select_dtypes("number")
+        table.select_dtypes("number", exclude="timedelta")
         .astype(float)
         .quantile([0.05, 0.5, 0.95])
         .T.set_axis(["low_5%", "median", "high_95%"], axis=1)

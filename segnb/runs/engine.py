@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import papermill
-from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -78,7 +77,9 @@ def execute(
         )
     except papermill.PapermillExecutionError as error:
         raise _readable(error, output.stem) from None
-    except DeadKernelError:
+    except RuntimeError as error:  # nbclient's, or jupyter_client's if it died before its first cell
+        if "died" not in str(error):
+            raise
         raise RunError(f"{output.stem}: the kernel died, which mostly means that memory ran out") from None
     finally:
         stop(kernel)

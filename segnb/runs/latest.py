@@ -2,6 +2,7 @@
 
 from segnb.errors import DataError
 from segnb.files import write_whole
+from segnb.parameters import RUN_NAME
 from segnb.paths import LATEST, outputs_folder
 
 
@@ -21,6 +22,9 @@ def resolved(run: str) -> str:
     if run != LATEST:
         return run
     try:
-        return (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
+        name = (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise DataError(f"{LATEST}: no run was published yet in {outputs_folder()}; name a run") from None
+        name = ""
+    if not RUN_NAME.fullmatch(name):
+        raise DataError(f"{LATEST}: no run was published yet in {outputs_folder()}; name a run")
+    return name

@@ -11,13 +11,12 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from segnb.addresses import shown
 from segnb.data.scratch import SCRATCH
 from segnb.errors import DataError, RunError, SegnbError
-from segnb.files import sha256, why
+from segnb.files import why
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import STEPS, find_file, is_file, notebook_path, project_folder
-from segnb.runs.earlier import check_earlier
+from segnb.paths import STEPS, notebook_path, project_folder
+from segnb.runs.inputs import as_kernels_find_them, check_sources, check_unchanged, inputs_of
 from segnb.runs.interrupts import undisturbed
 from segnb.runs.job import Job, Progress
 from segnb.runs.kernels import kernels_ahead
@@ -89,22 +88,22 @@ def _plan(stage: Stage, values: Mapping[str, Any], first: str | None, last: str 
     copy_from = stage.earlier(STEPS[:start]) if first else None
     recorded: dict[str, Any] = {}
     if not copy_from:
-        parameters = check_parameters(_as_kernels_find_them(check_parameters(values).model_dump()))
+        parameters = check_parameters(as_kernels_find_them(check_parameters(values).model_dump()))
     else:
         recorded = read_manifest(copy_from)
-        parameters = check_parameters(_revived(recorded["parameters"]) | _as_kernels_find_them(values))
+        parameters = check_parameters(_revived(recorded["parameters"]) | as_kernels_find_them(values))
         _check_upstream(parameters, check_parameters(_revived(recorded["parameters"])), steps, first)
         _check_done(recorded, STEPS[:start], copy_from)
         _check_kept(copy_from, recorded["files"], _made_from(first))
-    _check_sources(parameters)
+    check_sources(parameters)
     kept = {step: state for step, state in recorded.get("steps", {}).items() if step in STEPS[:start]}
     if kept and parameters.purchases and STEPS[-1] in steps:
-        _check_unchanged(recorded.get("inputs", {}), _inputs(parameters))
+        check_unchanged(recorded.get("inputs", {}), inputs_of(parameters))
     manifest = {
         "run": parameters.run,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "parameters": parameters.model_dump(),
-        "inputs": recorded.get("inputs", {}) if kept else _inputs(parameters),
+        "inputs": recorded.get("inputs", {}) if kept else inputs_of(parameters),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONED},
         "steps": kept,
     }
@@ -159,47 +158,6 @@ def _check_kept(folder: Path, listed: Iterable[str], made_again: Container[str])
             check_file(folder / name)
         except RunError as error:
             raise RunError(f"{_shown(folder / name)}: {error}; begin with an earlier step") from None
-
-
-def _check_sources(parameters: Parameters) -> None:
-    """Check before anything runs that the files and the runs that the parameters name are there."""
-    for source in _files(parameters):
-        find_file(source)
-    for name in ("start_from", "previous"):
-        if run := getattr(parameters, name):
-            check_earlier(name, run)
-
-
-def _files(parameters: Parameters) -> list[str]:
-    """Return the sources that are files, and not tables of an engine."""
-    sources = (parameters.customers, parameters.purchases, parameters.products)
-    return [source for source in sources if source and is_file(source, parameters.engine)]
-
-
-def _as_kernels_find_them(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters with files of the current folder as kernels, which stand in the project folder, find them.
-
-    A file of the same name there would be read in their place.
-    """
-    here, project = Path.cwd(), project_folder()
-    sources = {name: str(values[name]) for name in ("customers", "purchases", "products") if values.get(name)}
-    own = {name: here / source for name, source in sources.items() if here != project and (here / source).is_file()}
-    seen = {name: path.relative_to(project) if path.is_relative_to(project) else path for name, path in own.items()}
-    return dict(values) | {name: str(path) for name, path in seen.items()}
-
-
-def _check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Refuse to look back in a log that is not the one that the run was made from."""
-    changed = [name for name, digest in now.items() if then.get(name, digest) != digest]
-    if changed:
-        raise DataError(f"{', '.join(changed)}: changed since step {STEPS[0]} read it; begin with --from {STEPS[0]}")
-
-
-def _inputs(parameters: Parameters) -> dict[str, str]:
-    """Return the SHA-256 of every file that is read, and the address of every table."""
-    sources = (parameters.customers, parameters.purchases, parameters.products)
-    tables = {source: f"a table of {shown(parameters.engine)}" for source in sources if source}
-    return tables | {source: sha256(find_file(source)) for source in _files(parameters)}
 
 
 def _carry_out(job: Job, folder: Path, scratch: Path, progress: Progress) -> None:

@@ -54,7 +54,7 @@ class Run:
         stage = Path(os.environ[STAGE]) if os.environ.get(STAGE) else None
         self.name = resolved(name)
         self.folder = folder or (stage if stage and stage.name == name else outputs_folder() / self.name)
-        self._grows = STAGES in self.folder.parts
+        self._grows = outputs_folder() / STAGES in self.folder.parents
         if self.folder.is_symlink():
             raise DataError(f"{self.folder}: is a link and no folder of a run; move it away, or name another run")
 
@@ -136,6 +136,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
         safe.to_csv(path, index=not plain, encoding="utf-8")
         return
     whole = safe if plain else safe.reset_index()
+    written = whole.select_dtypes(["bool", "datetime", "datetimetz"])
+    whole = whole.assign(**{name: column.astype("str") for name, column in written.items()})  # as pandas writes them
     pyarrow.csv.write_csv(pyarrow.Table.from_pandas(whole, preserve_index=False), path)
 
 

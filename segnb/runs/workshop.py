@@ -42,6 +42,7 @@ def write_workshop(folder: Path) -> Path:
     DataError
         If the folder is there already and not empty, or cannot be written.
     """
+    folder = Path(os.path.abspath(folder))
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise DataError(f"{folder}: is there already; name a new folder, or empty that one")
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
