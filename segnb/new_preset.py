@@ -7,16 +7,22 @@ from pathlib import Path
 import pandas as pd
 
 from segnb.addresses import EMBEDDED
-from segnb.data import open_purchases, read_customers
+from segnb.data import customer_expression, open_purchases, read_customers
 from segnb.data.glimpse import glimpse
-from segnb.data.guesses import Guess, dates_in, guess_id, guess_log, guess_reading, is_log, pieces
+from segnb.data.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, pieces
+from segnb.data.text_files import is_text
+from segnb.data.writing import guess_reading
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, check_parameters
-from segnb.paths import is_file
+from segnb.paths import LATEST, is_file
+from segnb.prepare.columns import MOST_MISSING
 from segnb.presets import Line, comment
 
 MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
+
+CODES = {"zip", "plz", "postal", "postcode", "phone"}
+"""Words in the names of columns whose numbers are none."""
 
 LOOKBACK = PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
@@ -59,12 +65,13 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     """
     check_parameters({"engine": engine})
     customers = _look(table, engine)
-    if not log and is_log(customers.rows, customers.more):
+    if not log and (is_log(customers.rows, customers.more) or _comes_again(customers)):
         return _of_log(customers, None)
     if not log:
         return _of_table(customers)
     purchases = _look(log, engine)
-    if customers.reading and purchases.reading and customers.reading != purchases.reading:
+    text = [look for look in (customers, purchases) if is_file(look.source, engine) and is_text(look.source)]
+    if len(text) == 2 and customers.reading != purchases.reading:
         written = f"{customers.reading}, {purchases.reading}"
         raise DataError(f"{table} and {log} are written differently ({written}); save both alike")
     return _of_log(purchases, customers)
@@ -73,6 +80,11 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
 def _look(source: str, engine: str) -> Look:
     reading = guess_reading(source) if is_file(source, engine) else {}
     return Look(source, engine, reading, *glimpse(source, reading, engine, MOST_ROWS))
+
+
+def _comes_again(look: Look) -> bool:
+    """Return whether customers come again in a table although no column is one id per row."""
+    return not guess_id(look.rows, unique=True) and bool(guess_id(look.rows, unique=False, more=look.more))
 
 
 def _of_table(customers: Look) -> tuple[str, str]:
@@ -111,6 +123,12 @@ def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
         opened, notes = None, [f"{DECIDE} a run stops at {error}"]
         lines, (first, last) = log.extent("lines"), _ends(dates, written)
     notes += _stops_at(customers, customer_id.column, log.source) if customers else []
+    if opened and customers:
+        made = customer_expression(opened, opened.last_day).columns
+        both = [name for name in customers.rows if name in made and name != customer_id.column]
+        notes += [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
+    either = also_written(dates, written) if written not in ("", "ISO") else ""
+    notes += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"] if either else []
     roles["date"] = Guess(columns["date"], roles["date"].reason if not opened else f"from {first} to {last}")
     known = customers.rows.drop(columns=customer_id.column) if customers else pd.DataFrame()
     features, descriptors, left = _columns(known)
@@ -168,6 +186,10 @@ def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
         is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         if column.nunique() < 2:
             left.append(f"left out: {name}: has one value only")
+        elif column.isna().mean() > MOST_MISSING:
+            left.append(f"left out: {name}: mostly missing")
+        elif is_number and set(pieces(name)) & CODES:
+            left.append(f"left out: {name}: a code and no amount")
         elif is_number and _numbers_rows(column):
             left.append(f"left out: {name}: a different whole number in every row, which looks like an id")
         elif is_number:
@@ -214,6 +236,7 @@ def _whole(first: Look, lines: list[Line], notes: list[str]) -> tuple[str, str]:
     called = Path(first.source).name.split(".")[0] if is_file(first.source, first.engine) else first.source
     name = "".join(each if each.isalnum() and each.isascii() else "_" for each in called)
     run = name.strip("_")[:40] or "mine"
+    run = f"{run}_run" if run == LATEST else run
     head = f"# Guessed by segnb init; {DECIDE.rstrip(':')} marks what is yours to say. The rest keeps its defaults."
     where = [Line("engine", first.engine, "where the tables live")] if first.engine != EMBEDDED else []
     body = [line.text() for line in (Line("run", run), *where, *lines)]

@@ -112,6 +112,12 @@ class Parameters(BaseModel):
                 raise ValueError("a date is written year-month-day, as in 2026-07-01") from None
         return value
 
+    @field_validator("features", "descriptors", mode="before")
+    @classmethod
+    def _check_columns(cls, value: Any) -> Any:
+        """Take columns that are called by a number, which YAML reads as one."""
+        return [str(name) if type(name) is int else name for name in value] if isinstance(value, list) else value
+
     @field_validator("engine")
     @classmethod
     def _check_engine(cls, value: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from segnb.data import aggregate_customers, clv_summary, load_customers, open_purchases, read_table
+from segnb.data import aggregate_customers, clv_summary, column_names, load_customers, open_purchases, read_table
 from segnb.data.contract import check_contract
 from segnb.errors import DataError
 from segnb.parameters import Parameters
@@ -418,3 +418,40 @@ def test_workbook_is_read_as_a_text_file_is(tmp_path):
     pd.DataFrame([[1, 2]], columns=["x", "x"]).to_excel(path, index=False)
     with pytest.raises(DataError, match="column 'x' stands more than once"):
         read_table(str(path))
+
+
+def test_index_of_a_parquet_file_is_a_column(tmp_path):
+    table = pd.DataFrame({"client": ["a", "b", "c"], "spend": [1.5, 2.5, 3.5]})
+    table.set_index("client").to_parquet(tmp_path / "named.parquet")
+    table[table["spend"] > 2].to_parquet(tmp_path / "nameless.parquet")
+    for name in ("named.parquet", "nameless.parquet"):
+        found = read_table(str(tmp_path / name))
+        assert sorted(found) == ["client", "spend"] == sorted(column_names(str(tmp_path / name)))
+    assert len(read_table(str(tmp_path / "named.parquet"), most=2)) == 2
+
+
+def test_thousands_are_those_of_numbers_and_not_of_dates(tmp_path):
+    (tmp_path / "t.csv").write_text("k;umsatz;seit;n\n1.001;2.373,53;23.11.2021;1.200\n1.002;12,50;01.02.2020;7\n")
+    reading = {"delimiter": ";", "decimal": ",", "thousands": "."}
+    table = read_table(str(tmp_path / "t.csv"), ["k"], reading)
+    assert table["umsatz"].tolist() == [2373.53, 12.5]
+    assert table["seit"].tolist() == ["23.11.2021", "01.02.2020"]
+    assert table["n"].tolist() == [1200, 7]
+    assert table["k"].tolist() == ["1.001", "1.002"]
+
+
+@pytest.mark.parametrize(
+    "values", [["#1001", "#1002"], ["31.12.1980", "01.02.1990"], ["+49 170 7199940", "+49 30 123456"]]
+)
+def test_order_numbers_dates_and_telephones_are_no_numbers(values):
+    check_contract(pd.DataFrame({"a": values * 15 + [f"{values[0]}{n}" for n in range(2)]}), "t.csv")
+
+
+def test_text_that_holds_numbers_only_is_told(tmp_path):
+    table = pd.DataFrame(
+        {"customer_id": [f"c{n}" for n in range(30)], "spend": range(30), "zip": [f"{n:05d}" for n in range(30)]}
+    )
+    table.to_parquet(tmp_path / "t.parquet")
+    rules = load_customers(Parameters(customers=str(tmp_path / "t.parquet"), purchases="")).rules
+    told = {rule.rule: (rule.affected, rule.note) for rule in rules}
+    assert told["numbers written as text, taken as categories"] == (1, "zip")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segnb.data import open_purchases, read_table
-from segnb.data.guesses import guess_reading
+from segnb.data.writing import guess_reading
 from segnb.errors import SegnbError
 from segnb.parameters import PARAMETERS, Parameters, check_parameters
 from segnb.presets import read_preset, read_values

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from conftest import ROOT, SHARED, segnb
 
-from segnb.data.guesses import guess_id, guess_log, guess_reading, is_log
+from segnb.data.guesses import guess_id, guess_log, is_log
+from segnb.data.writing import guess_reading
 from segnb.errors import DataError
 from segnb.new_preset import new_preset
 from segnb.parameters import check_parameters
@@ -256,3 +257,78 @@ def test_preset_that_holds_itself_is_one_line(tmp_path):
     (tmp_path / "p.yaml").write_text("features: &a [*a]\n")
     with pytest.raises(DataError, match=r"p.yaml: no YAML"):
         read_preset(str(tmp_path / "p.yaml"))
+
+
+def log_of(dates, **columns):
+    """Return 90 lines of 12 customers whose dates are written in a way."""
+    days = pd.date_range("2025-01-13 08:26", periods=90, freq="D")
+    lines = {"order_id": range(90), "customer_id": [n % 12 for n in range(90)], "ordered_at": days.strftime(dates)}
+    return pd.DataFrame(lines | {"amount": [n % 17 + 0.5 for n in range(90)]} | columns)
+
+
+WAYS = ["%Y-%m-%d", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M", "%d-%b-%Y", "%d/%m/%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
+
+
+@pytest.mark.parametrize("dates", WAYS)
+def test_log_is_a_log_however_its_dates_are_written(tmp_path, dates):
+    log_of(dates).to_csv(tmp_path / "log.csv", index=False)
+    _, text, values = preset_of(tmp_path / "log.csv")
+    assert values["purchases"].endswith("log.csv")
+    assert (values["customer_id"], values["purchase_columns"]["date"]) == ("customer_id", "ordered_at")
+    assert ("a run stops at" in text) == dates.endswith("Z"), "a time zone is for the person to declare"
+    assert "from 2025-01-13" in text or dates.endswith("Z")
+
+
+def test_log_whose_dates_or_amounts_are_not_seen_is_no_customer_table(tmp_path):
+    log_of("%d. day").to_csv(tmp_path / "log.csv", index=False)
+    with pytest.raises(DataError, match="no column of dates, or none of amounts, is seen"):
+        preset_of(tmp_path / "log.csv")
+
+
+def test_german_log_is_read_as_it_is_written(tmp_path):
+    log = log_of("%d.%m.%Y").set_axis(["Bestellnummer", "Kundennummer", "Bestelldatum", "Bruttobetrag"], axis=1)
+    log["Bruttobetrag"] = [f"1.{n:03d},50" for n in range(90)]
+    log.to_csv(tmp_path / "log.csv", sep=";", index=False)
+    _, text, values = preset_of(tmp_path / "log.csv")
+    assert values["reading"] == {"delimiter": ";", "decimal": ",", "thousands": ".", "dates": "%d.%m.%Y"}
+    assert values["purchase_columns"] == {"order": "Bestellnummer", "date": "Bestelldatum", "amount": "Bruttobetrag"}
+    assert "a run stops at" not in text
+
+
+def test_day_and_month_that_may_be_exchanged_are_for_the_person_to_decide(tmp_path):
+    log_of("%m/%d/%Y").query("order_id % 30 < 10").to_csv(tmp_path / "log.csv", index=False)
+    log_of("%m/%d/%Y", ordered_at=["03/04/2026", "05/06/2026"] * 45).to_csv(tmp_path / "both.csv", index=False)
+    assert "may be" not in preset_of(tmp_path / "log.csv")[1]
+    assert (
+        "# DECIDE: the dates are read as %d/%m/%Y; they may be %m/%d/%Y as well" in preset_of(tmp_path / "both.csv")[1]
+    )
+
+
+def test_tables_written_differently_are_refused(tmp_path):
+    pd.DataFrame({"customer_id": range(12), "age": range(20, 32)}).to_csv(tmp_path / "c.csv", index=False)
+    log_of("%Y-%m-%d").to_csv(tmp_path / "log.csv", sep=";", index=False)
+    with pytest.raises(DataError, match="are written differently"):
+        preset_of(tmp_path / "c.csv", tmp_path / "log.csv")
+
+
+def test_column_that_the_log_makes_too_is_told(tmp_path):
+    pd.DataFrame({"customer_id": range(12), "orders": [n % 5 for n in range(12)]}).to_csv(
+        tmp_path / "c.csv", index=False
+    )
+    log_of("%Y-%m-%d").to_csv(tmp_path / "log.csv", index=False)
+    text = preset_of(tmp_path / "c.csv", tmp_path / "log.csv")[1]
+    assert "# DECIDE: a run stops at orders: also made from the purchase log; rename it" in text
+
+
+def test_plain_names_are_understood(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"id": [f"c{n}" for n in range(60)], "spend": rng.normal(size=60), "zip": rng.integers(1e4, 1e5, 60)}
+    )
+    table["rarely"] = [1.0, 2.0] + [None] * 58
+    table.to_csv(tmp_path / "latest.csv", index=False)
+    run, text, values = preset_of(tmp_path / "latest.csv")
+    assert run == "latest_run"
+    assert (values["customer_id"], values["features"]) == ("id", ["spend"])
+    assert "left out: zip: a code and no amount" in text
+    assert "left out: rarely: mostly missing" in text

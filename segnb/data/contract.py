@@ -17,7 +17,8 @@ MOSTLY = 0.8
 """A text column of which at least this share of the values are numbers is one of numbers."""
 
 NUMBER = re.compile(
-    r"[-+(]?\s*[^\w\s.,+-]?\s*\d[\d.,' \u00a0]*(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?", re.IGNORECASE
+    r"[-+(]?\s*[^\w\s.,+#-]?\s*(\d{1,3}([.,' \u00a0]\d{3})+|\d+)([.,]\d*)?(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?",
+    re.IGNORECASE,
 )
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
 
@@ -136,16 +137,19 @@ def _is_classes(text: pd.Series, plain: pd.Series) -> bool:
 
 
 def classes_rule(table: pd.DataFrame) -> list[Rule]:
-    """Return a line for the row log if columns are mostly numbers but, for a few classes that are none, categories."""
-    found = []
+    """Return lines for the row log on columns of text that holds numbers and counts as categories."""
+    kinds: dict[str, list[str]] = {"numbers with a few texts": [], "numbers written as text": []}
     for name in table.select_dtypes("str"):
         text = table[name].dropna().str.strip()
         plain = _plain(text)
-        if MOSTLY <= plain.mean() < 1:
-            found.append(name)
-    there, names = table.shape[1], ", ".join(found)
-    rule = Rule("numbers with a few texts, taken as categories", "columns", there, len(found), there, names)
-    return [rule] if found else []
+        if plain.mean() >= MOSTLY:
+            kinds["numbers with a few texts" if plain.mean() < 1 else "numbers written as text"].append(name)
+    there = table.shape[1]
+    return [
+        Rule(f"{kind}, taken as categories", "columns", there, len(found), there, ", ".join(found))
+        for kind, found in kinds.items()
+        if found
+    ]
 
 
 def _at(values: pd.Series, rows: pd.Index) -> pd.Series:

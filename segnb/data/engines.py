@@ -20,6 +20,10 @@ EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark", 
 """The extra of segnb that brings what an engine needs."""
 
 
+OWN_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
+"""Schemas in which an engine keeps what it knows of itself."""
+
+
 def connect(address: str = EMBEDDED, *, writable: bool = False) -> ibis.BaseBackend:
     """Return a connection to an engine, its session in UTC.
 
@@ -120,6 +124,8 @@ def first_line(error: Exception) -> str:
 def _tables_there(engine: ibis.BaseBackend, schema: str) -> str:
     try:
         names = sorted(engine.list_tables(database=schema or None))
+        others = [each for each in engine.list_databases() if not names and each not in OWN_SCHEMAS]
+        names = names or sorted(f"{each}.{name}" for each in others for name in engine.list_tables(database=each))
     except Exception:
         return "check its name and that you may read it"
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""

@@ -1,21 +1,26 @@
-"""How an unknown file is written and what its columns seem to be: a start for a person who knows better."""
+"""What the columns of an unknown table seem to be: a start for a person who knows better."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from segnb.data.tables import file_kind, unreadable
-from segnb.data.text_files import DELIMITERS
-from segnb.errors import DataError
-from segnb.paths import find_file
-
 NAMES = {
     # role: what such a column is called, in pieces of its name
-    "customer": ("customer", "client", "household", "user", "member", "account", "buyer", "kunde", "person", "shopper"),
+    "customer": (
+        "customer",
+        "client",
+        "household",
+        "user",
+        "member",
+        "account",
+        "buyer",
+        "kunde",
+        "person",
+        "shopper",
+        "email",
+    ),
     "order": ("order", "invoice", "basket", "receipt", "transaction", "ticket", "cart", "bestell", "rechnung"),
     "date": ("date", "day", "time", "timestamp", "datum", "ordered", "at"),
     "amount": ("amount", "sales", "revenue", "total", "value", "paid", "net", "spend", "umsatz", "betrag"),
@@ -26,8 +31,9 @@ NAMES = {
     "discount": ("discount", "disc", "rabatt", "reduction"),
 }
 LOG_ROLES = ("order", "date", "amount", "quantity", "price", "product", "category", "discount")
-ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?"
-WRITTEN = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%Y %H:%M")
+ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
+DAYS = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y")
+WRITTEN = (*DAYS, *(f"{day} {time}" for day in DAYS for time in ("%H:%M", "%H:%M:%S")))
 MOSTLY = 0.95
 """At least this share of a column's texts are dates, or it is no column of dates."""
 
@@ -38,57 +44,6 @@ class Guess:
 
     column: str
     reason: str
-
-
-def guess_reading(source: str) -> dict[str, str]:
-    """Return how a text file seems to be written where that is not plain: `delimiter`, `encoding` and `decimal`.
-
-    Guesses are for a person to look at; `read_table` itself guesses nothing.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or it is in no encoding that is tried.
-
-    >>> guess_reading("data/shop_customers.csv")
-    {}
-    """
-    path = find_file(source)
-    kind = file_kind(path, source)
-    if kind in (".parquet", ".xlsx"):
-        return {}
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            start = file.read(200_000)
-    except (OSError, EOFError, zlib.error) as error:
-        raise unreadable(source, kind, error) from None
-    encoding, text = _decoded(start, source)
-    lines = [line for line in text.splitlines() if line][:200]
-    counts = {mark: lines[0].count(mark) for mark in (DELIMITERS[kind], ",", ";", "\t", "|")} if lines else {",": 0}
-    delimiter = max(counts, key=counts.__getitem__)
-    blanks = not counts[delimiter] and len(lines[0].split()) > 1 if lines else False
-    found = {"encoding": encoding} if encoding != "utf-8" else {}
-    if blanks or delimiter != DELIMITERS[kind]:
-        found["delimiter"] = " " if blanks else delimiter
-    cells = [cell for line in lines[1:] for cell in line.split(delimiter)]
-    commas = sum(bool(re.fullmatch(r'"?-?\d+,\d+"?', cell)) for cell in cells)
-    points = sum(bool(re.fullmatch(r"-?\d+\.\d+", cell)) for cell in cells)
-    if delimiter != "," and commas > points:
-        found["decimal"] = ","
-    return found
-
-
-def _decoded(start: bytes, source: str) -> tuple[str, str]:
-    """Return the encoding of the beginning of a file, and its text."""
-    for encoding in ("utf-16",) if start[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8", "cp1252"):
-        try:
-            text = start.decode(encoding, errors="strict")
-            return encoding, text.lstrip("\ufeff")
-        except UnicodeDecodeError as error:
-            if error.start > len(start) - 4:  # a character cut in two
-                return encoding, start[: error.start].decode(encoding).lstrip("\ufeff")
-    raise DataError(f"{source}: neither utf-8, utf-16 nor cp1252; name the encoding with reading: {{encoding: …}}")
 
 
 def pieces(name: str) -> list[str]:
@@ -164,14 +119,33 @@ def dates_in(column: pd.Series) -> str:
         return ""
     if text.str.fullmatch(ISO).mean() >= MOSTLY:
         return "ISO"
-    shares = {each: pd.to_datetime(text, format=each, errors="coerce").notna().mean() for each in WRITTEN}
+    shares = {each: _share(text, each) for each in WRITTEN}
     likeliest = max(shares, key=shares.__getitem__)
     return likeliest if shares[likeliest] >= MOSTLY else ""
 
 
+def also_written(column: pd.Series, written: str) -> str:
+    """Return the way of writing dates that fits as well as `written`, month and day exchanged, or "".
+
+    >>> also_written(pd.Series(["03/04/2026", "05/06/2026"]), "%d/%m/%Y")
+    '%m/%d/%Y'
+    """
+    other = written.translate(str.maketrans("dm", "md"))
+    text = column.dropna().astype(str).head(2000)
+    return other if other != written and other in WRITTEN and _share(text, other) >= _share(text, written) else ""
+
+
+def _share(text: pd.Series, written: str) -> float:
+    return float(pd.to_datetime(text, format=written, errors="coerce").notna().mean())
+
+
 def _called(role: str, name: str) -> bool:
     words = pieces(name)
-    return any(word == each or (len(each) > 3 and word.startswith(each)) for each in NAMES[role] for word in words)
+    return any(
+        word == each or (len(each) > 3 and (word.startswith(each) or word.endswith(each)))
+        for each in NAMES[role]
+        for word in words
+    )
 
 
 def _id_score(column: pd.Series, name: str, other: Sequence[str], unique: bool, more: bool) -> float:
@@ -183,6 +157,7 @@ def _id_score(column: pd.Series, name: str, other: Sequence[str], unique: bool, 
     distinct = known.nunique() / max(len(known), 1)
     alike = distinct > 0.95 if unique else distinct < (0.999 if more else 0.7)
     called = 2 * _called("customer", name) + (pieces(name)[-1:] in (["id"], ["no"], ["key"], ["number"]))
+    called += unique and name.lower() == "id"
     return called * alike + 0.5 * (name in other and alike)
 
 

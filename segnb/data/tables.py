@@ -1,5 +1,6 @@
 """Read a table from a file and refuse, in one readable line, what would be misread silently."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
@@ -18,6 +19,9 @@ from segnb.paths import find_file
 
 MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
 """What counts as a missing value in a text file; in an id column only an empty cell does."""
+
+NAMELESS = re.compile(r"__index_level_\d+__")
+"""What parquet calls a pandas index without a name."""
 
 RESERVED = ("segment", "confidence")
 """Columns that segnb adds itself, so that a table may not bring them along."""
@@ -95,7 +99,7 @@ def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[
     kind = file_kind(path, source)
     try:
         if kind == ".parquet":
-            return pq.read_schema(path).names
+            return [name for name in pq.read_schema(path).names if not NAMELESS.fullmatch(name)]
         if kind == ".xlsx":
             return _excel_header(path, source)
         with opened(path, reading.get("encoding") or "utf-8-sig") as lines:
@@ -143,12 +147,11 @@ def _read_text(
     delimiter = reading.get("delimiter") or DELIMITERS[file_kind(path, source)]
     encoding = reading.get("encoding") or "utf-8-sig"
     header = check_fields(path, source, delimiter, encoding, most)
-    return pd.read_csv(
+    table = pd.read_csv(
         path,
         sep=r"\s+" if delimiter == " " else delimiter,
         encoding=encoding,
         decimal=reading.get("decimal") or ".",
-        thousands=reading.get("thousands") or None,
         index_col=False,
         dtype=dict.fromkeys(id_columns, str),
         keep_default_na=False,
@@ -156,20 +159,37 @@ def _read_text(
         low_memory=False,
         nrows=most,
     )
+    thousands = reading.get("thousands")
+    return _ungrouped(table, id_columns, thousands, reading.get("decimal") or ".") if thousands else table
+
+
+def _ungrouped(table: pd.DataFrame, id_columns: Sequence[str], thousands: str, decimal: str) -> pd.DataFrame:
+    """Return the table with numbers whose thousands are set apart; pandas would take 31.12.2025 for one too."""
+    group, point = re.escape(thousands), re.escape(decimal)
+    number = rf"\s*[-+]?(\d{{1,3}}({group}\d{{3}})+|\d+)({point}\d*)?\s*"
+    found = {}
+    for name in table.select_dtypes("str").columns.difference(id_columns):
+        text = table[name]
+        if text.notna().any() and text.dropna().str.fullmatch(number).all():
+            plain = text.str.replace(thousands, "", regex=False).str.replace(decimal, ".", regex=False)
+            found[name] = pd.to_numeric(plain)
+    return table.assign(**found)
 
 
 def _read_parquet(
     path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str], most: int | None
 ) -> pd.DataFrame:
-    table = pd.read_parquet(path) if most is None else _first_rows(path, most)
+    table = pq.read_table(path) if most is None else _first_rows(path, most)
+    table = table.select([name for name in table.column_names if not NAMELESS.fullmatch(name)])
+    table = table.to_pandas(ignore_metadata=True)  # a pandas index becomes the column that it was
     for name in id_columns:
         table = ids_as_text(table, name)
     return table
 
 
-def _first_rows(path: Path, most: int) -> pd.DataFrame:
+def _first_rows(path: Path, most: int) -> pa.Table:
     with pq.ParquetFile(path) as file:
-        return pa.Table.from_batches(islice(file.iter_batches(most), 1), file.schema_arrow).to_pandas()
+        return pa.Table.from_batches(islice(file.iter_batches(most), 1), file.schema_arrow)
 
 
 def _read_excel(

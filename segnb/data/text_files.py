@@ -14,6 +14,11 @@ from segnb.row_log import Rule
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
 
 
+def is_text(source: str) -> bool:
+    """Return whether a source is a text file, by its ending."""
+    return Path(source.removesuffix(".gz")).suffix.lower() in DELIMITERS
+
+
 def check_fields(path: Path, source: str, delimiter: str, encoding: str, most: int | None = None) -> list[str]:
     """Return the header after checking that every row has as many fields: pandas would shift or cut silently."""
     with opened(path, encoding) as lines:

@@ -97,14 +97,13 @@ def strongest(effects: pd.DataFrame, segment: int) -> list[tuple[str, float]]:
 def draft_names(strongest: Mapping[int, list[tuple[str, float]]]) -> dict[int, str]:
     """Return a name for each segment from its two strongest effects, from more where two names would be alike."""
     names: dict[int, str] = {}
+    taken: set[frozenset[str]] = set()
     for segment, marks in strongest.items():
         words = [word(*mark) for mark in marks] or ["near average"]
-        name = ", ".join(words[:2])
-        for count in range(3, len(words) + 1):
-            if name not in names.values():
-                break
-            name = ", ".join(words[:count])
-        names[segment] = name if name not in names.values() else f"{name} ({segment})"
+        counts = range(min(2, len(words)), len(words) + 1)
+        count = next((count for count in counts if frozenset(words[:count]) not in taken), 0)
+        names[segment] = ", ".join(words[: count or 2]) + ("" if count else f" ({segment})")
+        taken.add(frozenset(words[: count or 2]))
     return names
 
 

@@ -11,6 +11,7 @@ from segnb.data.engines import connect, engine_table, fetch, first_line
 from segnb.errors import DataError
 from segnb.expressions import score_expression
 from segnb.parameters import Parameters
+from segnb.paths import is_file
 from segnb.runs.names import names_of
 from segnb.runs.scoring import check_there, is_log, settings_of
 from segnb.runs.snapshots import snapshot_of
@@ -64,6 +65,8 @@ def save_in_engine(scores: ibis.Table, name: str) -> ibis.Table:
     DataError
         If the table exists already, or may not be created.
     """
+    if is_file(name, "an engine's"):
+        raise DataError(f"{name}: what is scored in an engine becomes a table there; name one, and not a file")
     schema, _dot, table = name.rpartition(".")
     try:
         return scores.get_backend().create_table(table, scores, database=schema or None)
