@@ -430,3 +430,23 @@ def test_look_back_starts_from_the_runs_own_day(project, shop):
     later = shop.purchases.tail(500).assign(ordered_at=last + pd.Timedelta(days=60))
     pd.concat([shop.purchases, later]).to_parquet(project / "log.parquet")
     assert earlier_snapshot(run, parameters)[0].label == before
+
+
+def test_no_page_tells_the_values_of_a_segment_of_few(small):
+    table = pd.read_csv(small / "customer_data.csv")
+    table.loc[len(table)] = [987.654, 765.432, 654.321]
+    table.to_csv(small / "customer_data.csv", index=False)
+    given = ["-p", "k=3", "-p", "min_share=0", "-p", "outliers=keep", "-p", "transform=none", "-p", "value=feature1"]
+    done = segnb("run", *SMALL, *given, "--run", "r", cwd=small)
+    assert done.returncode == 0, done.stderr
+    made = small / "outputs" / "r"
+    assert pd.read_csv(made / "sizes.csv")["customers"].min() == 1
+    written = [path for path in made.iterdir() if path.suffix in (".html", ".ipynb", ".md")]
+    assert len(written) >= 12
+    for path in written:
+        assert not re.search(r"987\.65|765\.43|654\.32|\b988\b|\b765\b|\b654\b", text_of(path)), path.name
+
+
+def text_of(path):
+    """Return what stands in a page or notebook, pictures aside."""
+    return re.sub(r"[A-Za-z0-9+/=]{200,}", "", path.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ class Card:
     share, value_share : float
         Of all customers, and of the whole spend (NaN without a spend column).
     confidence : float
-        Mean confidence of its customers, 0 to 1.
+        Mean confidence of its customers, 0 to 1; NaN for a segment without figures.
     marks : list of str
         What marks it, with figures.
     action, disproof : str
@@ -77,9 +77,8 @@ class Card:
     def _size(self) -> str:
         value = "" if np.isnan(self.value_share) else f", {percent(self.value_share)} of the {label(self.value)}"
         found = f"; {self.light} on other samples (Jaccard {self.jaccard:.2f})" if self.light else ""
-        return (
-            f"{self.customers:,} customers, {percent(self.share)}{value}; mean confidence {self.confidence:.2f}{found}"
-        )
+        sure = "" if np.isnan(self.confidence) else f"; mean confidence {self.confidence:.2f}"
+        return f"{self.customers:,} customers, {percent(self.share)}{value}{sure}{found}"
 
     def markdown(self) -> str:
         """Return the card as Markdown, ready to paste; nothing in it is taken for markup."""
@@ -153,7 +152,7 @@ def make_cards(
                 customers=int(size["customers"]),
                 share=float(size["share"]),
                 value_share=float(size.get("value_share", np.nan)) if seen else float("nan"),
-                confidence=float(confidence[segment]),
+                confidence=float(confidence[segment]) if seen else float("nan"),
                 marks=_marks(marking[segment], profiles, segment) if seen else [WITHHELD],
                 action=action,
                 disproof=disproof,
