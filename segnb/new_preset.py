@@ -1,6 +1,5 @@
-"""Look at a person's files and write a commented preset to start from."""
+"""Glimpse at a person's files and write a commented preset to start from."""
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -8,10 +7,9 @@ import pandas as pd
 
 from segnb.addresses import EMBEDDED
 from segnb.data import customer_expression, open_purchases, read_customers
-from segnb.data.glimpse import glimpse
+from segnb.data.glimpse import Glimpse, glimpse
 from segnb.data.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, pieces
 from segnb.data.text_files import is_text
-from segnb.data.writing import guess_reading
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, check_parameters
 from segnb.paths import LATEST, is_file
@@ -26,21 +24,6 @@ CODES = {"zip", "plz", "postal", "postcode", "phone"}
 
 LOOKBACK = PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
-
-
-@dataclass(frozen=True)
-class Look:
-    """The first rows of a table, how it is written, and whether there are more rows."""
-
-    source: str
-    engine: str
-    reading: dict[str, str]
-    rows: pd.DataFrame
-    more: bool
-
-    def extent(self, unit: str) -> str:
-        """Return how much was looked at."""
-        return f"guessed from {len(self.rows):,} {unit}, there are more" if self.more else f"{len(self.rows):,} {unit}"
 
 
 def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str]:
@@ -64,12 +47,12 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
         If a table cannot be read, or a log has no customer, date or amount.
     """
     check_parameters({"engine": engine})
-    customers = _look(table, engine)
+    customers = glimpse(table, engine, MOST_ROWS)
     if not log and (is_log(customers.rows, customers.more) or _comes_again(customers)):
         return _of_log(customers, None)
     if not log:
         return _of_table(customers)
-    purchases = _look(log, engine)
+    purchases = glimpse(log, engine, MOST_ROWS)
     text = [look for look in (customers, purchases) if is_file(look.source, engine) and is_text(look.source)]
     if len(text) == 2 and customers.reading != purchases.reading:
         written = f"{customers.reading}, {purchases.reading}"
@@ -77,17 +60,12 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     return _of_log(purchases, customers)
 
 
-def _look(source: str, engine: str) -> Look:
-    reading = guess_reading(source) if is_file(source, engine) else {}
-    return Look(source, engine, reading, *glimpse(source, reading, engine, MOST_ROWS))
-
-
-def _comes_again(look: Look) -> bool:
+def _comes_again(look: Glimpse) -> bool:
     """Return whether customers come again in a table although no column is one id per row."""
     return not guess_id(look.rows, unique=True) and bool(guess_id(look.rows, unique=False, more=look.more))
 
 
-def _of_table(customers: Look) -> tuple[str, str]:
+def _of_table(customers: Glimpse) -> tuple[str, str]:
     found = guess_id(customers.rows, unique=True)
     features, descriptors, left = _columns(customers.rows.drop(columns=[found.column] if found else []))
     if not features:
@@ -105,7 +83,7 @@ def _of_table(customers: Look) -> tuple[str, str]:
     return _whole(customers, lines, _stops_at(customers, customer_id.column) + left)
 
 
-def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
+def _of_log(log: Glimpse, customers: Glimpse | None) -> tuple[str, str]:
     customer_id = _shared_id(log, customers)
     roles = guess_log(log.rows, customer_id.column)
     if "date" not in roles or not ("amount" in roles or {"quantity", "price"} <= set(roles)):
@@ -154,7 +132,7 @@ def _of_log(log: Look, customers: Look | None) -> tuple[str, str]:
     )
 
 
-def _stops_at(customers: Look, customer_id: str, log: str = "") -> list[str]:
+def _stops_at(customers: Glimpse, customer_id: str, log: str = "") -> list[str]:
     """Return what a run would stop at when it reads the customer table."""
     given = {"customers": customers.source, "customer_id": customer_id, "purchases": log, "engine": customers.engine}
     try:
@@ -164,7 +142,7 @@ def _stops_at(customers: Look, customer_id: str, log: str = "") -> list[str]:
         return [f"{DECIDE} a run stops at {error}"]
 
 
-def _shared_id(log: Look, customers: Look | None) -> Guess:
+def _shared_id(log: Glimpse, customers: Glimpse | None) -> Guess:
     """Return the column of the customer in a log, which a customer table must have too."""
     found = guess_id(log.rows, list(customers.rows) if customers else [], unique=False, more=log.more)
     if found is None:
@@ -231,7 +209,7 @@ def _reading_lines(reading: dict[str, str]) -> list[Line]:
     return [Line("reading", None, "", entries)] if entries else []
 
 
-def _whole(first: Look, lines: list[Line], notes: list[str]) -> tuple[str, str]:
+def _whole(first: Glimpse, lines: list[Line], notes: list[str]) -> tuple[str, str]:
     """Return the name of a run, made from the first table's, and the whole preset."""
     called = Path(first.source).name.split(".")[0] if is_file(first.source, first.engine) else first.source
     name = "".join(each if each.isalnum() and each.isascii() else "_" for each in called)
@@ -239,5 +217,6 @@ def _whole(first: Look, lines: list[Line], notes: list[str]) -> tuple[str, str]:
     run = f"{run}_run" if run == LATEST else run
     head = f"# Guessed by segnb init; {DECIDE.rstrip(':')} marks what is yours to say. The rest keeps its defaults."
     where = [Line("engine", first.engine, "where the tables live")] if first.engine != EMBEDDED else []
+    notes = notes + [f"{DECIDE} {words}" for words in first.other_sheets()]
     body = [line.text() for line in (Line("run", run), *where, *lines)]
     return run, "\n".join([head, *body, *(comment(note).strip() for note in notes)]) + "\n"

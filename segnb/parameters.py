@@ -19,7 +19,7 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 HALF = re.compile(r"[\ud800-\udfff]"), re.compile(r"(?<!\\)\\ud[89a-f][0-9a-f]{2}")
 """Half of a character, as it is in a text, and as a list shows it."""
 
-Writing = Literal["delimiter", "encoding", "decimal", "thousands", "dates", "zone", "ids", "sha256"]
+Writing = Literal["delimiter", "encoding", "decimal", "thousands", "dates", "zone", "ids", "sheet", "sha256"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -57,7 +57,7 @@ class Parameters(BaseModel):
     )
     reading: dict[Writing, str] = Field(
         {},
-        description="how files are written: delimiter, encoding, decimal, thousands, dates, zone, ids, sha256",
+        description="how files are written: delimiter, encoding, decimal, thousands, dates, zone, ids, sheet, sha256",
     )
     as_of: str = Field("", description="date of the snapshot, 2026-07-01; empty for the day after the last purchase")
     window_days: int = Field(365, ge=0, description="days of purchases that count before as_of; 0 for all of them")

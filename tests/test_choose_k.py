@@ -361,6 +361,8 @@ def test_limits_name_the_sample_the_range_and_the_other_opinions(many):
     assert "k = 4 is the largest that was tried" in text
     assert "Single figures would have chosen 3." in text
     assert "largest that was tried" not in limits(table, decide(table), columns=2)
+    assert "Only 3 pairs of samples were drawn" in limits(table, decide(table), columns=2, n_boot=3)
+    assert "pairs of samples" not in limits(table, decide(table), columns=2, n_boot=50)
 
 
 def test_long_loops_show_how_far_they_are(blobs, capsys, monkeypatch):

@@ -455,3 +455,15 @@ def test_text_that_holds_numbers_only_is_told(tmp_path):
     rules = load_customers(Parameters(customers=str(tmp_path / "t.parquet"), purchases="")).rules
     told = {rule.rule: (rule.affected, rule.note) for rule in rules}
     assert told["numbers written as text, taken as categories"] == (1, "zip")
+
+
+def test_sheet_of_a_workbook_can_be_named(tmp_path):
+    path = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"note": ["read me"]}).to_excel(book, sheet_name="Cover", index=False)
+        pd.DataFrame({"k": ["a", "b"], "spend": [1.5, 2.5]}).to_excel(book, sheet_name="Data", index=False)
+    assert list(read_table(str(path))) == ["note"]
+    assert read_table(str(path), ["k"], {"sheet": "Data"})["spend"].tolist() == [1.5, 2.5]
+    assert column_names(str(path), {"sheet": "Data"}) == ["k", "spend"]
+    with pytest.raises(DataError, match="no sheet 'Date'; the sheets are Cover, Data"):
+        read_table(str(path), reading={"sheet": "Date"})

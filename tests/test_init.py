@@ -332,3 +332,11 @@ def test_plain_names_are_understood(tmp_path):
     assert (values["customer_id"], values["features"]) == ("id", ["spend"])
     assert "left out: zip: a code and no amount" in text
     assert "left out: rarely: mostly missing" in text
+
+
+def test_other_sheets_of_a_workbook_are_told(tmp_path):
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as book:
+        for sheet in ("June", "July"):
+            pd.DataFrame({"a": [n % 7 for n in range(40)]}).to_excel(book, sheet_name=sheet, index=False)
+    text = preset_of(tmp_path / "t.xlsx")[1]
+    assert "# DECIDE: only the sheet June is read; July with reading: {sheet: …}" in text

@@ -15,6 +15,9 @@ ADVICE = {
     "elsewhere. The segments are a convenience for planning, not a discovery about the customers.",
 }
 
+FEW_DRAWS = 20
+"""With fewer pairs of resamples the verdict may hang on a single one."""
+
 
 def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> str:
     """Return the choice of k as a paragraph for people who decide, not for statisticians.
@@ -51,7 +54,7 @@ def _weak(segments: list[str], verdict: str) -> str:
     return f"{named} would look different with other customers: handle with care."
 
 
-def limits(evidence: pd.DataFrame, choice: Choice, columns: int) -> str:
+def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = FEW_DRAWS) -> str:
     """Return a paragraph on what the figures do not say about this choice.
 
     Parameters
@@ -60,6 +63,8 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int) -> str:
     choice : Choice
     columns : int
         Number of columns that the segments are made from.
+    n_boot : int
+        Pairs of resamples that the stability was computed from.
     """
     row, tried = evidence.set_index("k").loc[choice.k], evidence.loc[evidence["k"] > 1, "k"]
     sentences = [
@@ -72,6 +77,8 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int) -> str:
             f"The figures were computed on a random {int(row['rows']):,} of the {int(row['all_rows']):,} customers; "
             "segments much rarer than the smallest share can be missed."
         )
+    if n_boot < FEW_DRAWS:
+        sentences.append(f"Only {n_boot} pairs of samples were drawn, so that one more may change the verdict.")
     if choice.k == tried.max():
         sentences.append(f"k = {choice.k} is the largest that was tried; a wider range may support more segments.")
     if choice.disagreement and any(favourite != choice.k for favourite in choice.favourites.values()):

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 from segnb.data.engines import engine_table, fetch, first_line
 from segnb.data.guesses import pieces
 from segnb.data.scratch import scratch_folder
-from segnb.data.tables import MISSING_MARKS, check_columns, column_names
+from segnb.data.tables import check_columns, column_names
+from segnb.data.text_files import MISSING_MARKS
 from segnb.data.text_logs import shape_log
 from segnb.errors import DataError
 from segnb.paths import find_file, is_file

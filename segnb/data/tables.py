@@ -12,13 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segnb.data.ids import check_ids_choice, normalised
-from segnb.data.text_files import DELIMITERS, check_fields, check_header, check_twice, opened, rows_of
+from segnb.data.text_files import DELIMITERS, MISSING_MARKS, check_fields, check_header, opened, rows_of
+from segnb.data.workbooks import read_workbook, workbook_header
 from segnb.errors import DataError
 from segnb.files import sha256
 from segnb.paths import find_file
-
-MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
-"""What counts as a missing value in a text file; in an id column only an empty cell does."""
 
 NAMELESS = re.compile(r"__index_level_\d+__")
 """What parquet calls a pandas index without a name."""
@@ -43,8 +41,9 @@ def read_table(
     id_columns : sequence of str
         Columns to be read as text, so that `00123` stays `00123` and an id `NA` is no missing value.
     reading : mapping of str to str, optional
-        `delimiter` (" " for any run of blanks), `encoding`, `decimal`, `thousands`, `ids` ("normalise" takes ids
-        that differ in blanks or accents only for one), and `sha256`, the checksum that the file must have.
+        `delimiter` (" " for any run of blanks), `encoding`, `decimal`, `thousands`, `sheet` (of a workbook, the first
+        by default), `ids` ("normalise" takes ids that differ in blanks or accents only for one), and `sha256`, the
+        checksum that the file must have.
     most : int, optional
         Look at this many rows from the beginning only.
 
@@ -101,7 +100,7 @@ def column_names(source: str, reading: Mapping[str, str] | None = None) -> list[
         if kind == ".parquet":
             return [name for name in pq.read_schema(path).names if not NAMELESS.fullmatch(name)]
         if kind == ".xlsx":
-            return _excel_header(path, source)
+            return workbook_header(path, source, reading)
         with opened(path, reading.get("encoding") or "utf-8-sig") as lines:
             delimiter = reading.get("delimiter") or DELIMITERS[kind]
             header = next(rows_of(lines, delimiter), [])
@@ -192,22 +191,6 @@ def _first_rows(path: Path, most: int) -> pa.Table:
         return pa.Table.from_batches(islice(file.iter_batches(most), 1), file.schema_arrow)
 
 
-def _read_excel(
-    path: Path, source: str, id_columns: Sequence[str], reading: Mapping[str, str], most: int | None
-) -> pd.DataFrame:
-    names = _excel_header(path, source)
-    missing = {name: [""] if name in id_columns else MISSING_MARKS for name in names}
-    ids = dict.fromkeys(id_columns, str)
-    return pd.read_excel(path, dtype=ids, nrows=most, keep_default_na=False, na_values=missing)
-
-
-def _excel_header(path: Path, source: str) -> list[str]:
-    """Return the names of the columns, each of which may stand there once: pandas would call a second x `x.1`."""
-    written = pd.read_excel(path, header=None, nrows=1, dtype=object)
-    check_twice([name for row in written.to_numpy() for name in row if not pd.isna(name)], source)
-    return list(pd.read_excel(path, nrows=0))
-
-
 def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:
     """Return `table` with its id column as text; whole numbers lose no digit, missing ids stay missing."""
     if id_column not in table:
@@ -238,4 +221,10 @@ def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
     return table.assign(**plain)
 
 
-_READERS = {".csv": _read_text, ".tsv": _read_text, ".txt": _read_text, ".parquet": _read_parquet, ".xlsx": _read_excel}
+_READERS = {
+    ".csv": _read_text,
+    ".tsv": _read_text,
+    ".txt": _read_text,
+    ".parquet": _read_parquet,
+    ".xlsx": read_workbook,
+}

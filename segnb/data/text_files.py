@@ -12,6 +12,8 @@ from segnb.paths import find_file
 from segnb.row_log import Rule
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
+MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
+"""What counts as a missing value in a text file; in an id column only an empty cell does."""
 
 
 def is_text(source: str) -> bool:

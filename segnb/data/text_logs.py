@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from segnb.data.faults import LogFaults
 from segnb.data.ids import check_ids_choice
-from segnb.data.tables import MISSING_MARKS, column_names, file_kind, read_table, unreadable
-from segnb.data.text_files import DELIMITERS, check_fields, ends_with
+from segnb.data.tables import column_names, file_kind, read_table, unreadable
+from segnb.data.text_files import DELIMITERS, MISSING_MARKS, check_fields, ends_with
 from segnb.errors import DataError
 from segnb.thresholds import LARGEST
 
