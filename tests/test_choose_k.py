@@ -19,6 +19,7 @@ from sklearn.metrics import (
     homogeneity_score,
     jaccard_score,
     silhouette_samples,
+    silhouette_score,
 )
 
 from segnb.choose_k import (
@@ -31,7 +32,7 @@ from segnb.choose_k import (
     silhouettes,
     summary,
 )
-from segnb.choose_k.frame import make_frame
+from segnb.choose_k.frame import evidence_rows, make_frame
 from segnb.choose_k.resampling import (
     bar,
     fit_kmeans,
@@ -372,3 +373,14 @@ def test_long_loops_show_how_far_they_are(blobs, capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "gap references: 100%" in shown
     assert "resamples for each k: 100%" in shown
+
+
+def test_pictures_are_drawn_from_the_rows_of_the_evidence():
+    centres = np.repeat([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]], 300, axis=0)
+    X = pd.DataFrame(centres + np.random.default_rng(5).normal(size=(900, 2)), columns=["a", "b"])
+    table = evidence(X, k_max=3, n_boot=2, n_refs=2, sample_rows=200, seed=4).set_index("k")
+    rows = evidence_rows(X, 200, seed=4)
+    assert len(rows) == 200
+    model = KMeans(3, n_init=10, random_state=0).fit(rows)
+    assert silhouette_score(rows, model.labels_) == pytest.approx(table.loc[3, "silhouette"], abs=1e-6)
+    assert evidence_rows(X, 900) is X

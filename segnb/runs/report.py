@@ -15,13 +15,7 @@ from segnb.runs.look import TEMPLATES, look, render
 from segnb.runs.store import Run
 from segnb.wording import label, shortened
 
-STEP_NAMES = {
-    "prepare": "1 · Prepare",
-    "choose_k": "2 · Choose k",
-    "cluster": "3 · Cluster",
-    "interpret": "4 · Interpret",
-    "iterate": "5 · Iterate",
-}
+STEP_NAMES = {step: f"{number} · {label(step).capitalize()}" for number, step in enumerate(STEPS, 1)}
 PICTURES = {
     "sizes": "interpret",
     "heatmap": "interpret",
