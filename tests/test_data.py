@@ -467,3 +467,16 @@ def test_sheet_of_a_workbook_can_be_named(tmp_path):
     assert column_names(str(path), {"sheet": "Data"}) == ["k", "spend"]
     with pytest.raises(DataError, match="no sheet 'Date'; the sheets are Cover, Data"):
         read_table(str(path), reading={"sheet": "Date"})
+
+
+@pytest.mark.parametrize(
+    ("above", "words"),
+    [
+        ("sep=;\n", "which is for Excel alone; remove that line"),
+        ("Report of June\n", "what is above the header must go"),
+    ],
+)
+def test_lines_above_the_header_are_told(tmp_path, above, words):
+    (tmp_path / "t.csv").write_text(f"{above}a;b;c;d\n1;2;3;4\n")
+    with pytest.raises(DataError, match=words):
+        read_table(str(tmp_path / "t.csv"), reading={"delimiter": ";"})

@@ -259,3 +259,13 @@ def test_log_larger_than_the_memory_limit_gives_the_same_figures(tmp_path):
         given |= {"engine": address, "purchase_columns": columns}
         tables.append(load_customers(check_parameters(given)).table)
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)
+
+
+@pytest.mark.soak
+def test_two_processes_that_spill_at_once_keep_out_of_each_others_way():
+    sort = "from segnb.data.engines import connect; c = connect('duckdb://?memory_limit=120MB&threads=1'); "
+    sort += "rows = 'select i, hash(i) h, hash(i + 1) g from range(4000000) t(i)'; "
+    sort += "print(c.raw_sql(f'select count(*) from (from ({rows}) order by h, g limit 3900000)').fetchone()[0])"
+    for _ in range(5):
+        both = [subprocess.Popen([sys.executable, "-c", sort], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        assert [each.communicate()[0].strip() for each in both] == ["3900000", "3900000"]

@@ -29,9 +29,10 @@ def check_fields(path: Path, source: str, delimiter: str, encoding: str, most: i
         check_header(header, source, delimiter)
         for number, row in enumerate(islice(rows, most), 2):
             if row and len(row) != len(header):
+                first = "; what is above the header must go" if number == 2 and len(header) < 3 < len(row) else ""
                 raise DataError(
                     f"{source}: row {number} has {len(row)} fields, the header has {len(header)}; "
-                    "repair the row, or name the delimiter with reading: {delimiter: …}"
+                    f"repair the row, or name the delimiter with reading: {{delimiter: …}}{first}"
                 )
     return header
 
@@ -50,6 +51,8 @@ def check_header(header: list[str], source: str, delimiter: str) -> None:
     """Raise a `DataError` if a text file's header is missing, undivided, or names a column twice."""
     if not header:
         raise DataError(f"{source}: the file is empty; expected a header and at least one row")
+    if header[0].startswith("sep="):
+        raise DataError(f"{source}: the first line is {','.join(header)!r}, which is for Excel alone; remove that line")
     seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)
     if len(header) == 1 and seen:
         remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
