@@ -52,7 +52,7 @@ def check_header(header: list[str], source: str, delimiter: str) -> None:
     if not header:
         raise DataError(f"{source}: the file is empty; expected a header and at least one row")
     if header[0].startswith("sep="):
-        raise DataError(f"{source}: the first line is {','.join(header)!r}, which is for Excel alone; remove that line")
+        raise DataError(f"{source}: the first line begins with 'sep=', which is for Excel alone; remove that line")
     seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)
     if len(header) == 1 and seen:
         remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
