@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from segnb.data.faults import LogFaults
-from segnb.data.ids import check_ids_choice
+from segnb.data.ids import check_ids_choice, normal_form
 from segnb.data.tables import column_names, file_kind, read_table, unreadable
 from segnb.data.text_files import DELIMITERS, MISSING_MARKS, check_fields, ends_with
 from segnb.errors import DataError
@@ -134,7 +134,7 @@ def _blank_batches(path: Path, source: str, names: list[str], reading: Mapping[s
 
 def _shaped(column: pa.Array, name: str, kind: str, reading: Mapping[str, str], faults: LogFaults) -> pa.Array:
     if kind == "text" and reading.get("ids") and not pa.types.is_integer(column.type):
-        return pc.utf8_normalize(pc.utf8_trim_whitespace(column.cast(pa.string())), form="NFC")
+        return normal_form(column.cast(pa.string()))
     if kind == "text":
         return column
     if _fits(column.type, kind):
