@@ -10,11 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from segnb import plots
+from segnb.paths import STAGE
 from segnb.show import Picture
 from segnb.wording import label, number, percent
-
-STAGE = "SEGNB_STAGE"
-"""Set where nobody can move a slider: in the runner's kernels."""
 
 
 class Panel:

@@ -16,6 +16,9 @@ FAILED = ".failed"
 LATEST = "latest"
 """What stands for the run that was published last wherever an earlier run is named, and the file with its name."""
 
+STAGE = "SEGNB_STAGE"
+"""Environment variable, in the runner's kernels only: the folder in which a run grows before it is published."""
+
 STAGES = ".stage"
 """The folder among the runs in which they grow, each in a folder of its name, beside its lock."""
 

@@ -1,5 +1,6 @@
 """The same customer table from every engine, and one readable line where an engine does not do its part."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -269,3 +270,19 @@ def test_two_processes_that_spill_at_once_keep_out_of_each_others_way():
     for _ in range(5):
         both = [subprocess.Popen([sys.executable, "-c", sort], stdout=subprocess.PIPE, text=True) for _ in range(2)]
         assert [each.communicate()[0].strip() for each in both] == ["3900000", "3900000"]
+
+
+def test_log_in_a_duckdb_file_is_scored_there(published, tmp_path):
+    address = f"duckdb:///{tmp_path / 'shop.duckdb'}"
+    backend = ibis.duckdb.connect(tmp_path / "shop.duckdb")
+    backend.create_table("lines", pq.read_table(SHOP))
+    backend.disconnect()
+    shutil.copytree(published, tmp_path / "outputs" / "shop")
+    done = segnb("score", "shop", "lines", "-p", f"engine={address}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = connect(address).table("shop_scores").to_pandas().set_index("customer_id")["segment"]
+    own = pd.read_parquet(published / "segments.parquet")["segment"]
+    assert (scores.loc[own.index] == own).all()
+    refused = segnb("score", "shop", "lines", "-p", f"engine={address}", "-o", "scores.csv", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "becomes a table there" in refused.stderr

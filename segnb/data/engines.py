@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 import pandas as pd
@@ -139,7 +140,10 @@ def _connect_duckdb(address: str, writable: bool) -> ibis.BaseBackend:
     if file and not Path(file).is_file():
         raise FileNotFoundError(f"there is no file {file}")
     spill = {"temp_directory": str(scratch_folder() / "spill")}
-    engine = ibis.duckdb.connect(file or ":memory:", read_only=bool(file) and not writable, **(spill | given))
+    try:
+        engine = ibis.duckdb.connect(file or ":memory:", read_only=bool(file) and not writable, **(spill | given))
+    except duckdb.ConnectionException:  # this process has it open for writing already
+        engine = ibis.duckdb.connect(file, **(spill | given))
     engine.raw_sql("SET TimeZone = 'UTC'")
     return engine
 

@@ -10,7 +10,6 @@ from segnb.data import customer_expression, open_log, snapshot_day
 from segnb.data.engines import connect, engine_table, fetch, first_line
 from segnb.errors import DataError
 from segnb.expressions import score_expression
-from segnb.parameters import Parameters
 from segnb.paths import is_file
 from segnb.runs.names import names_of
 from segnb.runs.scoring import check_there, is_log, settings_of
@@ -39,11 +38,17 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
         hold infinite or absurd values, or an id stands in more than one row.
     """
     settings, made, snapshot = settings_of(run, given), run.read("prepare.json"), snapshot_of(run)
-    table, id_column = _customers(source, settings, made), settings.customer_id
+    id_column = settings.customer_id
+    table = engine_table(connect(settings.engine, writable=True), source, settings.engine)
+    from_log = is_log(table.columns, settings, snapshot.columns)
+    if from_log:
+        log = open_log(settings.model_copy(update={"purchases": source}))
+        table = customer_expression(log, snapshot_day(settings, log), settings.window_days, made["categories"])
     if id_column not in table.columns:
         table = table.rename({id_column: "customer_id"}) if "customer_id" in table.columns else table
     check_there(run.name, [id_column, *snapshot.columns], table.columns)
-    _check_values(table, source, id_column, snapshot.columns)
+    if not from_log:
+        _check_values(table, source, id_column, snapshot.columns)
     return score_expression(
         table,
         id_column,
@@ -95,11 +100,3 @@ def _check_values(table: ibis.Table, source: str, id_column: str, columns: Seque
         raise DataError(f"{source}: column {', '.join(absurd)} that are infinite or beyond {LARGEST:g}; repair them")
     if twice := int(found["customers"] - found["ids"]):
         raise DataError(f"{source}: {twice:,} rows without an id of their own in {id_column!r}; keep one per customer")
-
-
-def _customers(source: str, settings: Parameters, made: Mapping[str, Any]) -> ibis.Table:
-    table = engine_table(connect(settings.engine, writable=True), source, settings.engine)
-    if not is_log(table.columns, settings, made["columns"]):
-        return table
-    log = open_log(settings.model_copy(update={"purchases": source}))
-    return customer_expression(log, snapshot_day(settings, log), settings.window_days, made["categories"])

@@ -15,7 +15,7 @@ from segnb.data.scratch import SCRATCH
 from segnb.errors import DataError, RunError, SegnbError
 from segnb.files import why
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import STEPS, notebook_path, project_folder
+from segnb.paths import STAGE, STEPS, notebook_path, project_folder
 from segnb.runs.inputs import as_kernels_find_them, check_sources, check_unchanged, inputs_of
 from segnb.runs.interrupts import undisturbed
 from segnb.runs.job import Job, Progress
@@ -24,7 +24,6 @@ from segnb.runs.latest import resolved
 from segnb.runs.manifest import MANIFEST, check_file, read_manifest
 from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook
 from segnb.runs.stage import Stage
-from segnb.runs.store import STAGE
 from segnb.runs.written import WRITTEN_BY
 
 VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")

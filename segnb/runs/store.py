@@ -14,7 +14,7 @@ import pyarrow.csv
 from segnb.errors import DataError, RunError
 from segnb.files import write_whole
 from segnb.parameters import PARAMETERS, RUN_NAME
-from segnb.paths import STAGES, STEPS, outputs_folder
+from segnb.paths import STAGE, STAGES, STEPS, outputs_folder
 from segnb.runs.latest import resolved
 from segnb.runs.manifest import amend_manifest, check_file, read_manifest
 from segnb.runs.written import WRITTEN_BY
@@ -25,9 +25,6 @@ TRUSTED = ["numpy.dtype", "segnb.transformers.Clipper", "segnb.transformers.Skew
 
 LARGE = 100_000
 """Rows from which on a csv is written by pyarrow."""
-
-STAGE = "SEGNB_STAGE"
-"""Environment variable: the folder in which the runner lets a run grow before it is published."""
 
 
 class Run:
