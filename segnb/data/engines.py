@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -75,6 +75,15 @@ def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Tabl
         raise DataError(
             f"{name}: cannot be read from {shown(address)} ({first_line(error)}); {_tables_there(engine, schema)}"
         ) from None
+
+
+def check_numbers(table: ibis.Table, source: str, columns: Iterable[str], *, booleans: bool = False) -> None:
+    """Raise a `DataError` that lists all `columns` of an engine's table that hold no numbers, nor yes and no."""
+    types = {name: table[name].type() for name in columns}
+    fine = {name for name, kind in types.items() if kind.is_numeric() or (booleans and kind.is_boolean())}
+    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if name not in fine]
+    if wrong:
+        raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
 
 
 def kept(table: ibis.Table) -> ibis.Table:

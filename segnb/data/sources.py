@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import ibis
 import pyarrow.parquet as pq
 
-from segnb.data.engines import engine_table, fetch, first_line
+from segnb.data.engines import check_numbers, engine_table, fetch, first_line
 from segnb.data.guesses import pieces
 from segnb.data.scratch import scratch_folder
 from segnb.data.tables import check_columns, column_names
@@ -48,7 +48,7 @@ def open_source(
     if not is_file(source, engine):
         table = engine_table(backend, source, engine)
         check_columns(table.columns, needed, source)
-        _check_numbers(table, source, kinds)
+        check_numbers(table, source, [name for name, kind in kinds.items() if kind == "number"])
         _check_one_currency(table, source, kinds)
         return table
     names = column_names(source, reading)
@@ -66,13 +66,6 @@ def open_source(
         raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
     _check_one_currency(table, source, kinds)
     return table
-
-
-def _check_numbers(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> None:
-    types = {name: table[name].type() for name, kind in kinds.items() if kind == "number"}
-    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if not kind.is_numeric()]
-    if wrong:
-        raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
 
 
 def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> None:

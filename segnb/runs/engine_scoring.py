@@ -7,7 +7,7 @@ import ibis
 from ibis import _
 
 from segnb.data import customer_expression, open_log, snapshot_day
-from segnb.data.engines import connect, engine_table, fetch, first_line
+from segnb.data.engines import check_numbers, connect, engine_table, fetch, first_line
 from segnb.errors import DataError
 from segnb.expressions import score_expression
 from segnb.paths import is_file
@@ -89,10 +89,7 @@ def scores_sentence(scores: ibis.Table) -> str:
 
 def _check_values(table: ibis.Table, source: str, id_column: str, columns: Sequence[str]) -> None:
     """Refuse what `score_customers` refuses, and ids that would get more than one segment."""
-    types = {name: table[name].type() for name in columns}
-    texts = [f"{name!r} is {kind}" for name, kind in types.items() if not (kind.is_numeric() or kind.is_boolean())]
-    if texts:
-        raise DataError(f"{source}: column {', '.join(texts)}, not a number; give a view in which it is one")
+    check_numbers(table, source, columns, booleans=True)
     beyond = {name: table.count(where=table[name].cast("float64").abs() > LARGEST) for name in columns}
     found = fetch(table.agg(customers=table.count(), ids=table[id_column].nunique(), **beyond)).iloc[0]
     absurd = [f"{name!r} has {found[name]:,} values" for name in columns if found[name]]
