@@ -207,6 +207,14 @@ def test_every_arrow_of_the_main_directions_is_labelled_within_the_figure(prepar
     plt.close(ax.figure)
 
 
+def test_areas_of_the_circles_are_the_sizes_of_the_segments(prepared, assigned, model):
+    ax = plots.intercluster_distance(model, prepared.features, assigned["segment"])
+    sizes = assigned["segment"].value_counts().sort_index()
+    areas = ax.collections[0].get_sizes()
+    np.testing.assert_allclose(areas / areas.sum(), sizes / sizes.sum())
+    plt.close(ax.figure)
+
+
 def test_means_of_few_customers_are_withheld_in_the_panel():
     rows = pd.DataFrame({"a": [0.0] * 12 + [9.0], "b": [1.0] * 12 + [-7.0]})
     segments = pd.Series([1] * 12 + [2])

@@ -17,6 +17,9 @@ from segnb.wording import label
 MOST_DOTS = 5000
 """A scatter plot draws about this many dots at most."""
 
+LARGEST_AREA = 25_000
+"""Area of the largest segment's circle, in square points."""
+
 
 @styled
 def scatter(
@@ -94,7 +97,9 @@ def intercluster_distance(model: KMeans, features: pd.DataFrame, segments: pd.Se
     colours = segment_colours(segments)
     for text, segment in zip([t for t in ax.texts if t.get_text().isdigit()], colours):
         text.set_text(str(segment))
+    sizes = segments.value_counts().reindex(list(colours))
     ax.collections[0].set(facecolor=[colours[segment] for segment in colours], alpha=0.6)
+    ax.collections[0].set_sizes(LARGEST_AREA * sizes / sizes.max())  # yellowbrick's would stretch the differences
     ax.margins(0.35)
     ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
     ax.set_title("How far the centres lie apart; area = size of the segment")
