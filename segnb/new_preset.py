@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from segnb.addresses import EMBEDDED
-from segnb.data import customer_expression, open_purchases, read_customers
+from segnb.data import Purchases, customer_expression, open_purchases, read_customers
 from segnb.data.glimpse import Glimpse, glimpse
-from segnb.data.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, pieces
+from segnb.data.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, pieces, tells_purchases
 from segnb.data.text_files import is_text
 from segnb.errors import DataError
 from segnb.parameters import PARAMETERS, check_parameters
@@ -86,13 +86,14 @@ def _of_table(customers: Glimpse) -> tuple[str, str]:
 def _of_log(log: Glimpse, customers: Glimpse | None) -> tuple[str, str]:
     customer_id = _shared_id(log, customers)
     roles = guess_log(log.rows, customer_id.column)
-    if "date" not in roles or not ("amount" in roles or {"quantity", "price"} <= set(roles)):
+    if not tells_purchases(roles):
         names = ", ".join(log.rows)
         raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; the columns are {names}")
     dates = log.rows[roles["date"].column]
     written = "" if pd.api.types.is_datetime64_any_dtype(dates) else dates_in(dates)
     reading = log.reading | (customers.reading if customers else {})
-    reading |= {"dates": written} if written not in ("", "ISO") else {}
+    written = "" if written == "ISO" else written
+    reading |= {"dates": written} if written else {}
     columns = {role: guess.column for role, guess in roles.items()}
     try:
         opened = open_purchases(log.source, columns, customer_id.column, reading=reading, engine=log.engine)
@@ -101,11 +102,8 @@ def _of_log(log: Glimpse, customers: Glimpse | None) -> tuple[str, str]:
         opened, notes = None, [f"{DECIDE} a run stops at {error}"]
         lines, (first, last) = log.extent("lines"), _ends(dates, written)
     notes += _stops_at(customers, customer_id.column, log.source) if customers else []
-    if opened and customers:
-        made = customer_expression(opened, opened.last_day).columns
-        both = [name for name in customers.rows if name in made and name != customer_id.column]
-        notes += [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
-    either = also_written(dates, written) if written not in ("", "ISO") else ""
+    notes += _made_twice(opened, customers, customer_id.column) if opened and customers else []
+    either = also_written(dates, written)
     notes += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"] if either else []
     roles["date"] = Guess(columns["date"], roles["date"].reason if not opened else f"from {first} to {last}")
     known = customers.rows.drop(columns=customer_id.column) if customers else pd.DataFrame()
@@ -130,6 +128,13 @@ def _of_log(log: Glimpse, customers: Glimpse | None) -> tuple[str, str]:
         ],
         notes + left,
     )
+
+
+def _made_twice(log: Purchases, customers: Glimpse, customer_id: str) -> list[str]:
+    """Return what a run would stop at where a column of the customer table is also made from the log."""
+    made = customer_expression(log, log.last_day).columns
+    both = [name for name in customers.rows if name in made and name != customer_id]
+    return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
 
 
 def _stops_at(customers: Glimpse, customer_id: str, log: str = "") -> list[str]:
@@ -189,8 +194,7 @@ def _numbers_rows(column: pd.Series) -> bool:
 
 def _ends(dates: pd.Series, written: str) -> tuple[date, date]:
     """Return the first and the last of the dates that can be read, today for none."""
-    plain = written in ("", "ISO")
-    days = pd.to_datetime(dates if plain else dates.astype(str), format=None if plain else written, errors="coerce")
+    days = pd.to_datetime(dates.astype(str) if written else dates, format=written or None, errors="coerce")
     days = days.dropna()
     return (days.min().date(), days.max().date()) if len(days) else (date.today(), date.today())
 

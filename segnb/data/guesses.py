@@ -1,7 +1,7 @@
 """What the columns of an unknown table seem to be: a start for a person who knows better."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -105,7 +105,12 @@ def is_log(table: pd.DataFrame, more: bool = False) -> bool:
     """
     customer = guess_id(table, unique=False, more=more)
     found = guess_log(table, customer.column if customer else "")
-    return customer is not None and "date" in found and ("amount" in found or {"quantity", "price"} <= set(found))
+    return customer is not None and tells_purchases(found)
+
+
+def tells_purchases(roles: Mapping[str, Guess]) -> bool:
+    """Return whether there is a date, and an amount or what makes one."""
+    return "date" in roles and ("amount" in roles or {"quantity", "price"} <= set(roles))
 
 
 def dates_in(column: pd.Series) -> str:
