@@ -78,7 +78,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 parameters: $(VENV)/ready
-	$(BIN)/python -m segnb.runs.parameter_table
+	$(BIN)/python -m segnb.notebook.parameter_table
 
 lock: | $(BIN)/uv
 	$(COMPILE) --upgrade --extra real --extra dev --output-file requirements.lock >/dev/null

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segnb.addresses import EMBEDDED
 from segnb.errors import DataError, SegnbError
-from segnb.paths import STEPS
+from segnb.paths import EMBEDDED, STEPS
 
 if TYPE_CHECKING:
     from segnb.runs.store import Run
@@ -46,10 +45,10 @@ def run(
     ] = False,
 ) -> None:
     """Carry out the five notebooks and write the report into outputs/RUN."""
-    from segnb.presets import read_preset, read_values
-    from segnb.progress import make_progress
-    from segnb.runs.interrupts import ended_by_signals
+    from segnb.parameters import read_preset, read_values
+    from segnb.runs.progress import make_progress
     from segnb.runs.run import run_workflow
+    from segnb.runs.stage import ended_by_signals
 
     begun = time.monotonic()
     values = (read_preset(str(preset)) if preset else {}) | read_values(parameter or [])
@@ -80,8 +79,8 @@ def init(
     ] = None,
 ) -> None:
     """Look at the tables and write a commented preset to start from."""
-    from segnb.files import why, write_whole
-    from segnb.new_preset import new_preset
+    from segnb.init.preset import new_preset
+    from segnb.paths import why, write_whole
 
     run, text = new_preset(table, log, engine)
     path = out or Path(f"{run}.yaml")
@@ -121,9 +120,9 @@ def score(
     ] = None,
 ) -> None:
     """Give the customers of a table the segments of a run."""
+    from segnb.history.score import read_new_customers, score_customers, settings_of, write_scores
+    from segnb.parameters import read_values
     from segnb.paths import is_file, outputs_folder
-    from segnb.presets import read_values
-    from segnb.runs.scoring import read_new_customers, score_customers, settings_of, write_scores
     from segnb.runs.store import Run
 
     made, given = Run(name), read_values(parameter or [])
@@ -139,7 +138,7 @@ def score(
 
 
 def _score_in_engine(made: "Run", table: str, out: str | None, given: dict) -> None:
-    from segnb.runs.engine_scoring import save_in_engine, scores_in_engine, scores_sentence
+    from segnb.history.score_in_engine import save_in_engine, scores_in_engine, scores_sentence
 
     target = out or re.sub(r"\W", "_", f"{made.name}_scores")
     typer.echo(scores_sentence(save_in_engine(scores_in_engine(made, table, given), target)))
@@ -151,7 +150,7 @@ def workshop(
     folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
 ) -> None:
     """Write a workshop of two hours: learners' copies, solutions, data, a guide and a handout."""
-    from segnb.runs.workshop import write_workshop
+    from segnb.notebook.workshop import write_workshop
 
     made = write_workshop(folder)
     typer.echo(f"workshop: {made}; begin with {made / 'guide.html'}, learners with {made / 'learner' / 'notebooks'}")
@@ -160,10 +159,9 @@ def workshop(
 @app.command()
 def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
-    from segnb.files import why
-    from segnb.paths import outputs_folder
-    from segnb.runs.all_runs import run_names, write_all_runs
-    from segnb.runs.series import timeline, timeline_text
+    from segnb.history.series import timeline, timeline_text
+    from segnb.pages.all_runs import run_names, write_all_runs
+    from segnb.paths import outputs_folder, why
     from segnb.runs.store import Run
 
     names = run_names()

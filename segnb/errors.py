@@ -1,6 +1,6 @@
 """The three errors of the package, each written for an analyst to act on."""
 
-from segnb.escaping import visible
+from segnb.text import visible
 
 
 class SegnbError(Exception):

@@ -1,11 +1,55 @@
 """Where things are: the project folder, the notebooks, the data sources and the runs."""
 
+import ctypes
+import errno
+import hashlib
 import importlib.util
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from segnb.addresses import EMBEDDED
 from segnb.errors import DataError
+
+EMBEDDED = "duckdb://"
+"""DuckDB inside this process, without tables of its own: it reads files."""
+
+SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|credential")
+"""A part of an address with such a name holds a secret."""
+
+
+def holds_secret(address: str) -> bool:
+    """Return whether an address has a password, or a parameter that is called like one.
+
+    >>> holds_secret("postgres://ann:s3cret@host/shop"), holds_secret("postgres://ann@host/shop?sslmode=require")
+    (True, False)
+    """
+    parts = _split(address)
+    return bool(parts.password) or any(SECRET.search(name) for name, _ in parse_qsl(parts.query))
+
+
+def shown(address: str) -> str:
+    """Return an address without its secrets.
+
+    >>> shown("postgres://ann:s3cret@host:5432/shop?token=abc&sslmode=require")
+    'postgres://ann@host:5432/shop?sslmode=require'
+    >>> shown("polars://")
+    'polars://'
+    """
+    parts = _split(address)
+    user, at, host = parts.netloc.rpartition("@")
+    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if not SECRET.search(name)])
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}{'?' if query else ''}{query}"
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; one that is none has a kind and nothing else that could be shown."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit(address.partition("://")[0] + "://")
+
 
 FILE_KINDS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
 """Endings of the files that are read."""
@@ -111,3 +155,54 @@ def is_file(source: str, engine: str = EMBEDDED) -> bool:
     (True, False)
     """
     return engine == EMBEDDED or source.startswith("package:") or Path(source).suffix.lower() in FILE_KINDS
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, bring it to the disk, and rename it to `path`."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(beside)
+        sync_file(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def why(error: OSError) -> str:
+    """Return in a few words what the system said."""
+    return error.strerror or " ".join(str(error).split()) or type(error).__name__
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders swap their names in one step; False where the system cannot do that."""
+    swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here, exchanging = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    if swap is None:
+        return False
+    if swap(here, os.fsencode(one), here, os.fsencode(other), exchanging) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(number, os.strerror(number), str(one))
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file to the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Bring a folder's list of names to the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

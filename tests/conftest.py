@@ -19,9 +19,9 @@ from hypothesis import settings
 
 from segnb.cluster import assign, centres, fit_segments
 from segnb.data import load_customers
+from segnb.history.numbering import number_segments
 from segnb.parameters import Parameters
 from segnb.prepare import original_units, prepare
-from segnb.runs.numbering import number_segments
 from segnb.runs.store import Run
 from segnb.samples import plant_shop
 

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 from conftest import SMALL, segnb, write_small
 
-from segnb import show
 from segnb.errors import DataError, SegnbError
+from segnb.history.score import read_new_customers, score_customers
+from segnb.notebook import show
 from segnb.parameters import check_parameters
-from segnb.runs.notebooks import declared_parameters, load_notebook
-from segnb.runs.scoring import read_new_customers, score_customers
+from segnb.runs.kernels import declared_parameters, load_notebook
 from segnb.runs.store import Run
 
 ROWS = [f"c{number},{number % 7},{number * number % 11}.5,{'xyz'[number % 3]}" for number in range(30)]

@@ -32,7 +32,7 @@ from segnb.choose_k import (
     silhouettes,
     summary,
 )
-from segnb.choose_k.frame import evidence_rows, make_frame
+from segnb.choose_k.evidence import evidence_rows, make_frame
 from segnb.choose_k.resampling import (
     bar,
     fit_kmeans,

@@ -8,13 +8,12 @@ import pytest
 from conftest import MIDDLES, customers, made, segnb
 
 from segnb.errors import DataError, RunError
+from segnb.history.series import series_of, timeline
+from segnb.history.snapshots import earlier_snapshot, snapshot_of
 from segnb.iterate import decide, decompose, drift, match_segments
 from segnb.parameters import Parameters
-from segnb.runs.earlier import NEEDED, check_earlier
-from segnb.runs.manifest import write_manifest
-from segnb.runs.series import series_of, timeline
-from segnb.runs.snapshots import earlier_snapshot, snapshot_of
-from segnb.runs.store import Run
+from segnb.runs.run import NEEDED, check_earlier
+from segnb.runs.store import Run, write_manifest
 
 
 def published(name, table, previous="", **given):

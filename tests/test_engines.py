@@ -17,8 +17,7 @@ from engines import PASSWORD, every_engine, free_port
 from segnb.data import clv_summary, load_customers, open_purchases
 from segnb.data.engines import connect
 from segnb.errors import DataError, RunError
-from segnb.parameters import check_parameters
-from segnb.presets import read_preset
+from segnb.parameters import check_parameters, read_preset
 
 SHOP = ROOT / "data" / "shop_purchases.parquet"
 

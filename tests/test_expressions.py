@@ -1,4 +1,4 @@
-"""Scoring, profile and migration in an engine agree with scikit-learn and pandas on every row."""
+"""Scoring in an engine agrees with scikit-learn on every row."""
 
 import shutil
 
@@ -17,15 +17,8 @@ from segnb.cluster import assign, fit_segments
 from segnb.data import load_customers
 from segnb.data.engines import connect, fetch
 from segnb.errors import DataError
-from segnb.expressions import (
-    feature_columns,
-    migration_expression,
-    migration_table,
-    profile_expression,
-    score_expression,
-)
-from segnb.interpret import profiles
-from segnb.iterate import Snapshot, migration
+from segnb.history.score_in_engine import feature_columns, score_expression
+from segnb.iterate import Snapshot
 from segnb.parameters import check_parameters
 from segnb.prepare import numbers, prepare
 from segnb.runs.store import Run
@@ -61,7 +54,7 @@ def snapshot(prepared, model):
 
 
 @every_engine
-def test_scores_profile_and_migration_are_the_same_in_every_engine(into_engine, snapshot):
+def test_scores_are_the_same_in_every_engine(into_engine, snapshot):
     customers = snapshot.customers
     table = into_engine(customers[snapshot.columns])
     scores = expression(table, snapshot)
@@ -71,18 +64,6 @@ def test_scores_profile_and_migration_are_the_same_in_every_engine(into_engine, 
     np.testing.assert_allclose(found["confidence"], expected["confidence"], atol=1e-9)
     assert (found["unlike"] == snapshot.unlike(customers)).all()
     assert (found["name"] == "name " + expected["segment"].astype(str)).all()
-
-    in_engine = fetch(profile_expression(table, scores, "customer_id", ["orders", "spend"])).set_index("segment")
-    own = profiles(customers[["orders", "spend"]], expected["segment"], ["orders", "spend"], min_cell=1)
-    for name in ("orders", "spend"):
-        np.testing.assert_allclose(in_engine[name], own.loc[own["column"] == name, "mean"], rtol=1e-9)
-    assert in_engine["customers"].to_dict() == expected["segment"].value_counts().to_dict()
-
-    before, after = expected["segment"].iloc[100:], expected["segment"].iloc[:-50].replace({1: 2})
-    pairs = migration_expression(into_engine(before.to_frame()), into_engine(after.to_frame()), "customer_id")
-    pd.testing.assert_frame_equal(
-        migration_table(fetch(pairs)), migration(before, after), check_names=False, check_dtype=False
-    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -14,14 +14,10 @@ import pytest
 from conftest import ROOT, SMALL, segnb, write_small
 
 from segnb.errors import DataError, RunError
-from segnb.files import exchange, sha256
-from segnb.paths import STEPS, notebook_path
-from segnb.runs.locks import Lock
-from segnb.runs.manifest import read_manifest
+from segnb.paths import STEPS, exchange, notebook_path, sha256
 from segnb.runs.run import run_workflow
-from segnb.runs.stage import Stage
-from segnb.runs.store import Run
-from segnb.runs.written import WRITTEN_BY
+from segnb.runs.stage import Lock, Stage
+from segnb.runs.store import WRITTEN_BY, Run, read_manifest
 
 MIDDLE = {
     "prepare": "features.parquet",
@@ -323,7 +319,7 @@ def test_segments_depend_on_the_data_only(project, good, survived, way):
 
 
 def test_lock_is_freed_when_its_holder_dies(tmp_path):
-    code = "from segnb.runs.locks import Lock; from pathlib import Path; import time\n"
+    code = "from segnb.runs.stage import Lock; from pathlib import Path; import time\n"
     code += f"print(Lock(Path({str(tmp_path / 'x.lock')!r})).take(), flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "True\n"
@@ -403,7 +399,7 @@ def test_strange_folders_among_the_runs_are_passed_over(project, tmp_path):
 
 
 def test_many_at_once_point_to_the_latest(project):
-    code = "from segnb.runs.latest import point_to_latest\nfor _ in range(300): point_to_latest('{}')"
+    code = "from segnb.runs.store import point_to_latest\nfor _ in range(300): point_to_latest('{}')"
     commands = [[sys.executable, "-c", code.format(name)] for name in ("c", "d")]
     going = [subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) for command in commands]
     assert [each.communicate()[1] for each in going] == ["", ""]

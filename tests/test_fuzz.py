@@ -7,13 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segnb.data import open_purchases, read_table
-from segnb.data.writing import guess_reading
 from segnb.errors import SegnbError
-from segnb.parameters import PARAMETERS, Parameters, check_parameters
-from segnb.presets import read_preset, read_values
-from segnb.runs.manifest import amend_manifest, check_file, read_manifest
-from segnb.runs.store import Run
-from segnb.runs.written import WRITTEN_BY
+from segnb.init.preview import guess_reading
+from segnb.parameters import PARAMETERS, Parameters, check_parameters, read_preset, read_values
+from segnb.runs.store import WRITTEN_BY, Run, amend_manifest, check_file, read_manifest
 
 fuzzed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -6,12 +6,11 @@ import pytest
 import yaml
 from conftest import ROOT, SHARED, segnb
 
-from segnb.data.guesses import guess_id, guess_log, is_log
-from segnb.data.writing import guess_reading
 from segnb.errors import DataError
-from segnb.new_preset import new_preset
-from segnb.parameters import check_parameters
-from segnb.presets import read_preset
+from segnb.init.guesses import guess_id, guess_log, is_log
+from segnb.init.preset import new_preset
+from segnb.init.preview import guess_reading
+from segnb.parameters import check_parameters, read_preset
 
 SHOP = ROOT / "data" / "shop_customers.csv", ROOT / "data" / "shop_purchases.parquet"
 
@@ -182,7 +181,7 @@ def test_beginning_of_a_large_log_is_enough(tmp_path, monkeypatch):
     log["day"] = pd.date_range("2024-01-01", "2026-01-01", periods=3000).strftime("%d.%m.%Y")
     log.to_csv(tmp_path / "log.csv", index=False)
     log.to_parquet(tmp_path / "log.parquet")
-    monkeypatch.setattr("segnb.new_preset.MOST_ROWS", 60)
+    monkeypatch.setattr("segnb.init.preset.MOST_ROWS", 60)
     assert guess_id(log.head(60), unique=False) is None, "taken for a whole table, they would be a customer each"
     for name in ("log.csv", "log.parquet"):
         _, text, values = preset_of(tmp_path / name)
@@ -195,7 +194,7 @@ def test_beginning_of_a_large_log_is_enough(tmp_path, monkeypatch):
 def test_beginning_of_a_large_customer_table_is_enough(tmp_path, monkeypatch):
     table = pd.DataFrame({"client": [f"c{n}" for n in range(500)], "spend": np.arange(500) % 7 + 0.5})
     table.assign(since="2020-01-01").to_csv(tmp_path / "t.csv", index=False)
-    monkeypatch.setattr("segnb.new_preset.MOST_ROWS", 100)
+    monkeypatch.setattr("segnb.init.preset.MOST_ROWS", 100)
     _, text, values = preset_of(tmp_path / "t.csv")
     assert (values["customer_id"], values["features"]) == ("client", ["spend"])
     assert "# guessed from 100 rows, there are more" in text

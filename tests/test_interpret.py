@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, chi2_contingency, f_oneway, kruskal, mannwhitneyu
 from scipy.stats.contingency import association
 
+from segnb.disclosure import neighbour_means, withheld_cells
 from segnb.errors import DataError
 from segnb.interpret import (
     cards_markdown,
@@ -25,9 +26,8 @@ from segnb.interpret import (
     value_column,
     withheld_segments,
 )
-from segnb.interpret.bootstrap import BOOT_ROWS, intervals
-from segnb.interpret.naming import draft_names, word
-from segnb.withholding import neighbour_means, withheld_cells
+from segnb.interpret.cards import draft_names, word
+from segnb.interpret.effects import BOOT_ROWS, intervals
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
-from segnb.holm import holm
 from segnb.iterate import (
     Snapshot,
     decide,
@@ -26,6 +25,7 @@ from segnb.iterate import (
     withhold_small,
 )
 from segnb.prepare import prepare
+from segnb.tables import holm
 
 
 def snapshot(customers, k=3, seed=0, scale="standard", label="then"):

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from conftest import ROOT, SMALL, segnb, write_small
 
-from segnb.files import sha256
-from segnb.runs.manifest import read_manifest
+from segnb.paths import sha256
+from segnb.runs.store import read_manifest
 
 pytestmark = pytest.mark.soak
 
 IN_ONE_PROCESS = """
 import gc, os, sys
 import psutil
-from segnb.presets import read_values
-from segnb.progress import make_progress
+from segnb.parameters import read_values
+from segnb.runs.progress import make_progress
 from segnb.runs.run import run_workflow
 
 values = read_values(sys.argv[1:])

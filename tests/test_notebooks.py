@@ -10,9 +10,9 @@ import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
 
+from segnb.notebook.parameter_table import parameter_table
 from segnb.parameters import PARAMETERS
 from segnb.paths import STEPS
-from segnb.runs.parameter_table import parameter_table
 
 NOTEBOOKS = {step: ROOT / "notebooks" / f"{number:02d}_{step}.ipynb" for number, step in enumerate(STEPS, 1)}
 

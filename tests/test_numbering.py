@@ -6,8 +6,7 @@ import pytest
 from conftest import MIDDLES, customers, made
 
 from segnb.errors import DataError
-from segnb.runs.names import names_file, persons_names
-from segnb.runs.numbering import numbering_of
+from segnb.history.numbering import names_file, numbering_of, persons_names
 
 
 def number_at(run, middle):

@@ -7,10 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segnb.errors import DataError
-from segnb.parameters import PARAMETERS, Parameters, changed_parameters, check_parameters, notebook_parameters
+from segnb.parameters import (
+    PARAMETERS,
+    Parameters,
+    changed_parameters,
+    check_parameters,
+    notebook_parameters,
+    read_preset,
+    read_values,
+)
 from segnb.paths import STEPS
-from segnb.presets import read_preset, read_values
-from segnb.runs.notebooks import declared_parameters, load_notebook
+from segnb.runs.kernels import declared_parameters, load_notebook
 
 
 def parameter_lines(step):

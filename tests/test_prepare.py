@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from segnb.errors import DataError
 from segnb.prepare import original_units, prepare
-from segnb.transformers import Clipper, SkewTamer, Weigher, skewness
+from segnb.prepare.pipeline import Clipper, SkewTamer, Weigher, skewness
 
 PLAIN = {"missing": "median", "outliers": "keep", "transform": "none", "scale": "none"}
 

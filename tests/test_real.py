@@ -11,9 +11,8 @@ from engines import every_engine
 
 from segnb.data import clv_summary, load_customers, open_purchases
 from segnb.data.engines import fetch
-from segnb.parameters import check_parameters
+from segnb.parameters import check_parameters, read_preset
 from segnb.paths import find_file
-from segnb.presets import read_preset
 
 pytestmark = pytest.mark.real
 ONLINE_RETAIL = SHARED / "data" / "online_retail.parquet"

@@ -20,13 +20,10 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from segnb.data import load_customers
-from segnb.files import sha256
+from segnb.history.snapshots import earlier_snapshot
 from segnb.parameters import Parameters
-from segnb.paths import STEPS
-from segnb.runs.manifest import read_manifest, write_manifest
-from segnb.runs.snapshots import earlier_snapshot
-from segnb.runs.store import Run
-from segnb.runs.written import WRITTEN_BY
+from segnb.paths import STEPS, sha256
+from segnb.runs.store import WRITTEN_BY, Run, read_manifest, write_manifest
 
 PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
 
@@ -71,9 +68,9 @@ def test_planted_segments_come_back_from_the_run(published, shop):
 
 def test_planted_movers_are_seen(published, shop):
     """Customers planted as moving change segment far more often than the others."""
+    from segnb.history.snapshots import earlier_snapshot, snapshot_of
     from segnb.iterate import Snapshot
     from segnb.parameters import check_parameters
-    from segnb.runs.snapshots import earlier_snapshot, snapshot_of
     from segnb.runs.store import Run
 
     run = Run("shop", published)

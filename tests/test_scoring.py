@@ -9,11 +9,11 @@ import pytest
 from conftest import ROOT, customers, made, segnb
 
 from segnb.errors import DataError
+from segnb.history.numbering import names_file, names_of
+from segnb.history.score import BLOCK, Scores, is_log, read_new_customers, score_customers, write_scores
+from segnb.history.score_in_engine import scores_in_engine
 from segnb.parameters import Parameters
 from segnb.prepare import prepare
-from segnb.runs.engine_scoring import scores_in_engine
-from segnb.runs.names import names_file, names_of
-from segnb.runs.scoring import BLOCK, Scores, is_log, read_new_customers, score_customers, write_scores
 from segnb.runs.store import Run
 
 SAME = customers("x", [60, 40, 20])

@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from nbconvert.filters import markdown2html
 
 from segnb.errors import RunError
-from segnb.escaping import escape, escape_markdown, visible
-from segnb.runs.manifest import amend_manifest
-from segnb.runs.store import Run
-from segnb.spreadsheets import safe_csv
+from segnb.runs.store import Run, amend_manifest
+from segnb.text import escape, escape_markdown, safe_csv, visible
 
 PAYLOADS = [
     "<script>window.pwned=1</script>",

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segnb import plots, show
+from segnb import plots
 from segnb.choose_k import decide, evidence, segment_flows, segment_stability, silhouettes
 from segnb.cluster import fit_segments, project
-from segnb.colours import segment_colours
 from segnb.interpret import centre_scores, profiles, segment_sizes
 from segnb.iterate import drift, migration, migration_shares, withhold_small
+from segnb.notebook import show
 from segnb.parameters import Parameters
+from segnb.text import segment_colours
 
 
 @pytest.fixture(scope="module")

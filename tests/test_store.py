@@ -9,10 +9,9 @@ from sklearn.cluster import KMeans
 
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
-from segnb.files import write_whole
-from segnb.runs.manifest import amend_manifest
-from segnb.runs.store import Run, write_csv
-from segnb.spreadsheets import safe_csv
+from segnb.paths import write_whole
+from segnb.runs.store import Run, amend_manifest, write_csv
+from segnb.text import safe_csv
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """Step 2: the evidence on the number of segments, and the decision taken from it."""
 
-from segnb.choose_k.decision import Choice, decide
-from segnb.choose_k.evidence import evidence
-from segnb.choose_k.flows import segment_flows, segment_origins
-from segnb.choose_k.frame import evidence_rows
-from segnb.choose_k.segment_stability import segment_stability
+from segnb.choose_k.decision import Choice, decide, limits, summary
+from segnb.choose_k.evidence import evidence, evidence_rows
+from segnb.choose_k.segments import segment_flows, segment_origins, segment_stability
 from segnb.choose_k.silhouette import silhouettes
-from segnb.choose_k.summary import limits, summary
 
 __all__ = [
     "Choice",

@@ -1,10 +1,10 @@
 """Reading: tables from files, the purchase log, and the customer table built from both."""
 
+from segnb.data.behaviour import aggregate_customers, clv_summary, customer_expression
+from segnb.data.customer_table import has_ids, read_customers
 from segnb.data.customers import CustomerTable, load_customers, open_log, snapshot_day
-from segnb.data.known import has_ids, read_customers
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import column_names, read_table
-from segnb.data.transactions import aggregate_customers, clv_summary, customer_expression
 
 __all__ = [
     "CustomerTable",

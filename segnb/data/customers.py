@@ -6,17 +6,17 @@ from datetime import date, timedelta
 import pandas as pd
 from ibis import _
 
+from segnb.data.behaviour import customer_expression, fetch_customers, sampled
+from segnb.data.contract import alike_rule
+from segnb.data.customer_table import read_customers
 from segnb.data.engines import fetch
-from segnb.data.ids import alike_rule
-from segnb.data.known import read_customers
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.tables import RESERVED
 from segnb.data.text_files import cut_rule
-from segnb.data.transactions import customer_expression, fetch_customers, sampled
 from segnb.errors import DataError
 from segnb.parameters import Parameters
 from segnb.paths import is_file
-from segnb.row_log import Rule
+from segnb.tables import Rule
 
 MOST_CUSTOMERS = 10_000_000
 """Segments are made from this many customers of a log at most."""

@@ -3,8 +3,10 @@
 import atexit
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,9 +15,27 @@ import ibis
 import ibis.expr.datatypes as dt
 import pandas as pd
 
-from segnb.addresses import EMBEDDED, shown
-from segnb.data.scratch import scratch_folder
 from segnb.errors import DataError, RunError
+from segnb.paths import EMBEDDED, shown
+
+SCRATCH = "SEGNB_SCRATCH"
+"""Environment variable: the folder of the run that is being made, which is removed with all that is in it."""
+
+
+@cache
+def scratch_folder() -> Path:
+    """Return a folder of this process's own, gone with the run that is being made, else with this process.
+
+    A kernel is ended at once and could not clean up; the runner does it.
+    """
+    given = os.environ.get(SCRATCH)
+    return Path(tempfile.mkdtemp(dir=given) if given else _own().name)
+
+
+@cache
+def _own() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="segnb-")
+
 
 EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark", "polars": "polars"}
 """The extra of segnb that brings what an engine needs."""

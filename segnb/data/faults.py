@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from segnb.errors import DataError
-from segnb.thresholds import LARGEST
+from segnb.tables import LARGEST
 
 TOLD = 5
 """So many rows of each fault are named."""

@@ -8,14 +8,13 @@ from datetime import date
 import ibis
 from ibis import _
 
-from segnb.addresses import EMBEDDED
 from segnb.data.engines import connect, fetch, first_line, kept
-from segnb.data.lines import check_whole, standard_lines, text_id
+from segnb.data.order_lines import check_whole, standard_lines, text_id
 from segnb.data.sources import open_source
 from segnb.data.tables import check_sha256
 from segnb.errors import DataError
-from segnb.paths import find_file, is_file
-from segnb.thresholds import LARGEST
+from segnb.paths import EMBEDDED, find_file, is_file
+from segnb.tables import LARGEST
 
 MOST_CATEGORIES = 8
 """At most this many categories, those with the highest spend, get a share column."""

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import ibis
 import pyarrow.parquet as pq
 
-from segnb.data.engines import check_numbers, engine_table, fetch, first_line
-from segnb.data.guesses import pieces
-from segnb.data.scratch import scratch_folder
+from segnb.data.engines import check_numbers, engine_table, fetch, first_line, scratch_folder
 from segnb.data.tables import check_columns, column_names
 from segnb.data.text_files import MISSING_MARKS
 from segnb.data.text_logs import shape_log
 from segnb.errors import DataError
+from segnb.init.guesses import pieces
 from segnb.paths import find_file, is_file
 
 READ_NO_FILES = ("postgres",)

@@ -11,12 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segnb.data.ids import check_ids_choice, normalised
+from segnb.data.contract import check_ids_choice, normalised
 from segnb.data.text_files import DELIMITERS, MISSING_MARKS, check_fields, check_header, opened, rows_of
 from segnb.data.workbooks import read_workbook, workbook_header
 from segnb.errors import DataError
-from segnb.files import sha256
-from segnb.paths import find_file
+from segnb.paths import find_file, sha256
 
 NAMELESS = re.compile(r"__index_level_\d+__")
 """What parquet calls a pandas index without a name."""

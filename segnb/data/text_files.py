@@ -9,7 +9,7 @@ from typing import TextIO
 
 from segnb.errors import DataError
 from segnb.paths import find_file
-from segnb.row_log import Rule
+from segnb.tables import Rule
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
 MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]

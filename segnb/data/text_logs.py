@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from segnb.data.contract import check_ids_choice, normal_form
 from segnb.data.faults import LogFaults
-from segnb.data.ids import check_ids_choice, normal_form
 from segnb.data.tables import column_names, file_kind, read_table, unreadable
 from segnb.data.text_files import DELIMITERS, MISSING_MARKS, check_fields, ends_with
 from segnb.errors import DataError
-from segnb.thresholds import LARGEST
+from segnb.tables import LARGEST
 
 BLOCK = 4 * 2**20
 """Bytes of a text file that are looked at together."""

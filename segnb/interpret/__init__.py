@@ -1,8 +1,7 @@
 """Step 4: what the segments are like, what marks them, what to call them and what to do."""
 
 from segnb.interpret.cards import Card, cards_markdown, make_cards
-from segnb.interpret.descriptors import category_effects, descriptor_tests
-from segnb.interpret.effects import effects, feature_importance
+from segnb.interpret.effects import category_effects, descriptor_tests, effects, feature_importance
 from segnb.interpret.profiles import centre_scores, profiles, segment_sizes, value_column, withheld_segments
 from segnb.interpret.rules import Rules, describe_by_rules
 

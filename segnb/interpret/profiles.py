@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from segnb.disclosure import withheld_cells
 from segnb.errors import DataError
-from segnb.interpret.descriptors import as_levels
-from segnb.withholding import withheld_cells
+from segnb.interpret.effects import as_levels
 
 OTHER_LEVELS = "other levels"
 """What rare levels of a category are taken together as."""

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
-from segnb.wording import is_share, label, number, percent
+from segnb.text import is_share, label, number, percent
 
 LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""

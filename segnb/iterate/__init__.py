@@ -1,11 +1,18 @@
 """Step 5: compare with an earlier segmentation and decide what to do next."""
 
-from segnb.iterate.changes import Changes, decompose
-from segnb.iterate.decision import Decision, decide
+from segnb.iterate.changes import (
+    Changes,
+    decompose,
+    match_segments,
+    migration,
+    migration_shares,
+    mobility,
+    value_moved,
+    withhold_matches,
+    withhold_small,
+)
+from segnb.iterate.decision import Decision, decide, refit_interval, replay, replay_sentence
 from segnb.iterate.drift import drift, population_stability
-from segnb.iterate.matching import match_segments, withhold_matches
-from segnb.iterate.migration import migration, migration_shares, mobility, value_moved, withhold_small
-from segnb.iterate.replay import refit_interval, replay, replay_sentence
 from segnb.iterate.snapshot import Snapshot
 
 __all__ = [

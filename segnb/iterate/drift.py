@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, wasserstein_distance
 
-from segnb.holm import holm
+from segnb.tables import holm
 
 BINS = 10
 SMALL = 500

@@ -7,10 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.cluster import KMeans
 
-from segnb.colours import segment_colours
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
-from segnb.plots.yellow import KElbowVisualizer, SilhouetteVisualizer
-from segnb.thresholds import COMES_BACK, LIGHTS
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, KElbowVisualizer, SilhouetteVisualizer, new_axes, styled
+from segnb.tables import COMES_BACK, LIGHTS
+from segnb.text import segment_colours
 
 
 @styled
@@ -175,7 +174,7 @@ def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -
     Parameters
     ----------
     stability : DataFrame
-        As returned by `segnb.choose_k.segment_stability`.
+        As returned by `segnb.choose_k.segments`.
     k : int
         The chosen number of segments.
     """

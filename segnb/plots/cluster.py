@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from sklearn.cluster import KMeans
 from sklearn.manifold import MDS
 
-from segnb.colours import segment_colours
-from segnb.plots.style import INK, new_axes, styled
-from segnb.plots.yellow import InterclusterDistance
-from segnb.withholding import neighbour_means
-from segnb.wording import label
+from segnb.disclosure import neighbour_means
+from segnb.plots.style import INK, InterclusterDistance, new_axes, styled
+from segnb.text import label, segment_colours
 
 MOST_DOTS = 5000
 """A scatter plot draws about this many dots at most."""
@@ -35,7 +33,7 @@ def scatter(
     x, y : str
         Columns across and up.
     min_cell : int, default 10
-        A dot is the mean of at least this many neighbours in a segment, see `segnb.withholding.neighbour_means`; with 1
+        A dot is the mean of at least this many neighbours in a segment, see `segnb.disclosure.neighbour_means`; with 1
         a dot is a customer.
     """
     ax = new_axes(ax, 7.5, 5)

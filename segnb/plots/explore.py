@@ -7,11 +7,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from segnb.colours import segment_colours
 from segnb.plots.cluster import scatter
 from segnb.plots.style import ACCENT, MUTED, WARNING, styled
-from segnb.thresholds import COMES_BACK
-from segnb.wording import label, percent
+from segnb.tables import COMES_BACK
+from segnb.text import label, percent, segment_colours
 
 BINS = 20
 """Bars of a histogram."""

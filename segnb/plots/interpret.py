@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from segnb.colours import segment_colours
 from segnb.plots.style import INK, MUTED, new_axes, styled
-from segnb.wording import label, shortened
+from segnb.text import label, segment_colours, shortened
 
 BOX = [0.05, 0.25, 0.5, 0.75, 0.95]
 """The quantiles that a box plot shows."""

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from segnb.colours import segment_colours
 from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
-from segnb.wording import ENTRANTS, LEAVERS, label, listed, percent, shortened
+from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours, shortened
 
 CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
 """What the causes of a change mean."""
@@ -101,7 +100,7 @@ def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     replayed : DataFrame
-        As returned by `segnb.iterate.replay`.
+        As returned by `segnb.iterate.decision`.
     """
     ax = new_axes(ax)
     ax.plot(replayed["age"], replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")

@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from segnb.plots.style import ACCENT, MUTED, new_axes, styled
-from segnb.plots.yellow import Rank2D
-from segnb.wording import label
+from segnb.plots.style import ACCENT, MUTED, Rank2D, new_axes, styled
+from segnb.text import label
 
 MOST = 8
 """At most this many columns are drawn; more would be too small to read."""

@@ -13,6 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+with mpl.rc_context(), warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from yellowbrick.cluster import InterclusterDistance, KElbowVisualizer, SilhouetteVisualizer
+    from yellowbrick.features import Rank2D
+    from yellowbrick.utils.kneed import KneeLocator
+
+__all__ = ["InterclusterDistance", "KElbowVisualizer", "KneeLocator", "Rank2D", "SilhouetteVisualizer"]
+
+
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
 
 FONTS = (

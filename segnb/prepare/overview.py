@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 
 from segnb.prepare.clean import Prepared
-from segnb.prepare.pipeline import numbers
-from segnb.transformers import skewness
-from segnb.wording import label, number, percent
+from segnb.prepare.pipeline import numbers, skewness
+from segnb.text import label, number, percent
 
 MOSTLY_ONE = 0.9
 """With a larger share of one value a column can tell few customers from the others."""

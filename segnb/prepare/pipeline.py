@@ -1,7 +1,10 @@
 """The scikit-learn pipeline of step 1: impute, clip, transform, scale, weigh, and the way back."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
@@ -12,8 +15,152 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from segnb.transformers import Clipper, SkewTamer, Weigher
+
+class _ColumnwiseTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """What the transformers here share: numeric columns in, the same columns out, missing values let through."""
+
+    def _check(self, X: Any, reset: bool) -> np.ndarray:
+        return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan").astype(float)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class Clipper(_ColumnwiseTransformer):
+    """Pull values beyond a column's bounds in to the bounds, which are learned when fitting.
+
+    Parameters
+    ----------
+    method : {"winsorise", "clip", "none"}
+        Bounds at the quantiles `q` and 1 - `q`; at median ± `c` · MAD, the median absolute deviation scaled to
+        a standard deviation; or none at all. A column with at most two values, or that would be left with one, is
+        left alone.
+    q : float, default 0.01
+        Share of the values beyond each bound, 0 to 0.5.
+    c : float, default 5
+        Width in scaled median absolute deviations.
+
+    >>> Clipper("clip", c=3).fit_transform([[1.0], [2.0], [3.0], [100.0]]).max().round(2)
+    np.float64(6.95)
+    """
+
+    def __init__(self, method: str = "winsorise", q: float = 0.01, c: float = 5.0):
+        self.method = method
+        self.q = q
+        self.c = c
+
+    def fit(self, X: Any, y: Any = None) -> "Clipper":
+        """Learn the bounds of each column of `X`, shape (n_rows, n_features)."""
+        X = self._check(X, reset=True)
+        self.lower_, self.upper_ = self._bounds(X)
+        few = np.array([len(np.unique(column[~np.isnan(column)])) <= 2 for column in X.T])
+        few |= self.lower_ == self.upper_  # all that differs lies beyond
+        self.lower_[few], self.upper_[few] = -np.inf, np.inf
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return `X` with values beyond the bounds put on them."""
+        check_is_fitted(self)
+        return np.clip(self._check(X, reset=False), self.lower_, self.upper_)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Return `X` itself: a clipped value stays clipped."""
+        return np.asarray(X, dtype=float)
+
+    def beyond(self, X: Any) -> np.ndarray:
+        """Return which values of `X` lie beyond the bounds, bool of the shape of `X`."""
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        return (self.lower_ > X) | (self.upper_ < X)
+
+    def _bounds(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.method == "winsorise":
+            return np.nanquantile(X, self.q, axis=0), np.nanquantile(X, 1 - self.q, axis=0)
+        if self.method == "clip":
+            centre = np.nanmedian(X, axis=0)
+            width = self.c * 1.4826 * np.nanmedian(np.abs(X - centre), axis=0)
+            width[width == 0] = np.inf
+            return centre - width, centre + width
+        return np.full(X.shape[1], -np.inf), np.full(X.shape[1], np.inf)
+
+
+class SkewTamer(PowerTransformer):
+    """Yeo-Johnson for the columns whose skewness exceeds `threshold`; the others stay as they are.
+
+    A Yeo-Johnson transform with λ = 1 is the identity (Yeo and Johnson, Biometrika 87, 2000), so that is what
+    the other columns get.
+
+    Parameters
+    ----------
+    threshold : float, default 1
+        Largest absolute skewness that is left alone.
+
+    >>> import numpy as np
+    >>> X = np.c_[np.arange(5.0), [1, 1, 1, 1, 100]]
+    >>> SkewTamer().fit(X).lambdas_[0]
+    np.float64(1.0)
+    """
+
+    def __init__(self, threshold: float = 1.0):
+        super().__init__(method="yeo-johnson", standardize=False)
+        self.threshold = threshold
+
+    def fit(self, X: Any, y: Any = None) -> "SkewTamer":
+        """Learn each column's λ."""
+        super().fit(X, y)
+        values = np.asarray(X, dtype=float)
+        self.lambdas_ = np.where(np.abs(skewness(values)) > self.threshold, self.lambdas_, 1.0)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """Learn each column's λ and return `X` transformed."""
+        return self.fit(X, y).transform(X)
+
+
+class Weigher(_ColumnwiseTransformer):
+    """Multiply each column by the square root of its weight, so that the weight multiplies its squared distance.
+
+    Parameters
+    ----------
+    weights : dict of str to float, optional
+        Weight of a column by name; 1 for the others.
+    """
+
+    def __init__(self, weights: dict[str, float] | None = None):
+        self.weights = weights
+
+    def fit(self, X: Any, y: Any = None) -> "Weigher":
+        """Look up the weight of each column of `X`."""
+        self._check(X, reset=True)
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        self.factors_ = np.sqrt([float((self.weights or {}).get(name, 1)) for name in names])
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the columns multiplied by their factors."""
+        check_is_fitted(self)
+        return self._check(X, reset=False) * self.factors_
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Return the columns divided by their factors."""
+        check_is_fitted(self)
+        return np.asarray(X, dtype=float) / self.factors_
+
+
+def skewness(values: np.ndarray) -> np.ndarray:
+    """Return each column's skewness g1, missing values left out, 0 for a constant column.
+
+    >>> skewness(np.array([[0.0], [0.0], [3.0]])).round(3)
+    array([0.707])
+    """
+    centred = values - np.nanmean(values, axis=0)
+    spread = np.nanmean(centred**2, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > 0, np.nanmean(centred**3, axis=0) / spread**1.5, 0.0)
 
 
 def build_pipeline(

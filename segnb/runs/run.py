@@ -4,27 +4,198 @@ import os
 import platform
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from os.path import isfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nbformat import NotebookNode
 
-from segnb.data.scratch import SCRATCH
+from segnb.data.engines import SCRATCH
 from segnb.errors import DataError, RunError, SegnbError
-from segnb.files import why
+from segnb.pages.report import write_page
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import STAGE, STEPS, notebook_path, project_folder
-from segnb.runs.inputs import as_kernels_find_them, check_sources, check_unchanged, inputs_of
-from segnb.runs.interrupts import undisturbed
-from segnb.runs.job import Job, Progress
-from segnb.runs.kernels import kernels_ahead
-from segnb.runs.latest import resolved
-from segnb.runs.manifest import MANIFEST, check_file, read_manifest
-from segnb.runs.notebooks import declared_parameters, import_lines, load_notebook
-from segnb.runs.stage import Stage
-from segnb.runs.written import WRITTEN_BY
+from segnb.paths import (
+    FAILED,
+    STAGE,
+    STEPS,
+    find_file,
+    is_file,
+    notebook_path,
+    outputs_folder,
+    project_folder,
+    sha256,
+    shown,
+    why,
+)
+from segnb.runs.kernels import (
+    KernelsAhead,
+    declared_parameters,
+    execute,
+    import_lines,
+    kernels_ahead,
+    load_notebook,
+    n_code_cells,
+)
+from segnb.runs.stage import Stage, undisturbed
+from segnb.runs.store import MANIFEST, WRITTEN_BY, check_file, read_manifest, resolved
+
+
+class Progress(Protocol):
+    """What the runner tells whoever watches."""
+
+    def start(self, step: str, n_cells: int) -> None:
+        """Say that a step begins."""
+
+    def advance(self) -> None:
+        """Say that a cell is done."""
+
+    def finish(self, step: str, seconds: float) -> None:
+        """Say that a step is done."""
+
+
+@dataclass
+class Job:
+    """One run on its way.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    steps : list of str
+        The steps to carry out.
+    manifest : dict
+        What will stand in `run.json`.
+    """
+
+    parameters: Parameters
+    steps: list[str]
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+NEEDED = ("customers.parquet", "prepare.json", "prepare.skops", "segments.parquet", "centres.csv", "model.skops")
+"""What a run that is compared with, or started from, must hold."""
+
+
+def check_earlier(parameter: str, name: str) -> None:
+    """Check that a run holds, undamaged, what a comparison needs.
+
+    Parameters
+    ----------
+    parameter : str
+        The parameter that names the run.
+    name : str
+
+    Raises
+    ------
+    DataError
+        If there is no such run, the folder is none of a run that came to step 3, or a file in it was changed.
+    """
+    folder, said = outputs_folder() / name, f"{parameter}={name!r}"
+    if not folder.is_dir():
+        known = sorted(path.name for path in outputs_folder().glob("[!.]*") if path.is_dir())
+        runs = f"the runs there are {', '.join(known)}" if known else "there are no runs yet"
+        raise DataError(f"{said}: there is no such run in {outputs_folder()}; {runs}")
+    if name.endswith(FAILED):
+        raise DataError(f"{said}: {folder} is what a failed run left; name a run that came to its end")
+    missing = [file for file in NEEDED if not (folder / file).is_file()]
+    if missing:
+        raise DataError(
+            f"{said}: {folder} holds no run that came to step 3, cluster: {', '.join(missing)} is not there; "
+            "name another run, or make that one again"
+        )
+    for file in NEEDED:
+        try:
+            check_file(folder / file)
+        except RunError as error:
+            raise DataError(f"{said}: {folder / file}: {error}; make that run again, or name another") from None
+
+
+def as_kernels_find_them(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with files of the current folder as kernels, which stand in the project folder, find them.
+
+    A file of the same name there would be read in their place.
+    """
+    here, project = Path.cwd(), project_folder()
+    sources = {name: str(values[name]) for name in ("customers", "purchases", "products") if values.get(name)}
+    own = {name: here / source for name, source in sources.items() if here != project and isfile(here / source)}
+    seen = {name: path.relative_to(project) if path.is_relative_to(project) else path for name, path in own.items()}
+    return dict(values) | {name: str(path) for name, path in seen.items()}
+
+
+def check_sources(parameters: Parameters) -> None:
+    """Check before anything runs that the files and the runs that the parameters name are there."""
+    for source in _files(parameters):
+        find_file(source)
+    for name in ("start_from", "previous"):
+        if run := getattr(parameters, name):
+            check_earlier(name, run)
+
+
+def inputs_of(parameters: Parameters) -> dict[str, str]:
+    """Return the SHA-256 of every file that is read, and the address of every table."""
+    sources = (parameters.customers, parameters.purchases, parameters.products)
+    tables = {source: f"a table of {shown(parameters.engine)}" for source in sources if source}
+    try:
+        return tables | {source: sha256(find_file(source)) for source in _files(parameters)}
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read ({why(error)}); check its rights") from None
+
+
+def check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Refuse to look back in a log that is not the one that the run was made from."""
+    changed = [name for name, digest in now.items() if then.get(name, digest) != digest]
+    if changed:
+        raise DataError(f"{', '.join(changed)}: changed since step {STEPS[0]} read it; begin with --from {STEPS[0]}")
+
+
+def _files(parameters: Parameters) -> list[str]:
+    """Return the sources that are files, and not tables of an engine."""
+    sources = (parameters.customers, parameters.purchases, parameters.products)
+    return [source for source in sources if source and is_file(source, parameters.engine)]
+
+
+def carry_out_steps(
+    job: Job, folder: Path, notebooks: Mapping[str, NotebookNode], kernels: KernelsAhead, progress: Progress
+) -> None:
+    """Execute the notebooks one after the other into `folder` and write their pages.
+
+    Raises
+    ------
+    DataError
+        If a cell found parameters or data that cannot be used.
+    RunError
+        If a cell failed otherwise, or a kernel died.
+    """
+    with ThreadPoolExecutor(1) as writer:
+        pages = []
+        for step, notebook in notebooks.items():
+            begun = time.monotonic()
+            output = folder / notebook_path(step).name
+            _execute_step(job, step, notebook, output, kernels, progress)
+            seconds = time.monotonic() - begun
+            job.manifest["steps"][step] = {"state": "done", "seconds": round(seconds, 2)}
+            pages.append(writer.submit(write_page, output, job.parameters.run))
+            progress.finish(step, seconds)
+        for page in pages:
+            page.result()
+
+
+def _execute_step(
+    job: Job, step: str, notebook: NotebookNode, output: Path, kernels: KernelsAhead, progress: Progress
+) -> None:
+    def on_cell() -> None:
+        kernels.top_up()
+        progress.advance()
+
+    kernel = kernels.take()
+    values = {name: getattr(job.parameters, name) for name in declared_parameters(notebook)}
+    progress.start(step, n_code_cells(notebook))
+    job.manifest["steps"][step] = {"state": "begun"}
+    execute(notebook, output, values, kernel, on_cell)
+
 
 VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")
 
@@ -48,7 +219,7 @@ def run_workflow(
         Steps to begin and end with; with `first` the run's earlier steps are taken as they are.
     guard : callable
         Makes the context in which the steps are carried out from what removes an unfinished run,
-        as `segnb.runs.interrupts.ended_by_signals` does.
+        as `segnb.runs.stage.ended_by_signals` does.
 
     Raises
     ------
@@ -175,7 +346,6 @@ def _carry_out(job: Job, folder: Path, scratch: Path, progress: Progress) -> Non
     notebooks = {step: load_notebook(step) for step in job.steps}
     with kernels_ahead(map(_warm_up, notebooks.values()), env, str(project_folder())) as kernels:
         kernels.top_up()
-        from segnb.runs.steps import carry_out_steps
 
         carry_out_steps(job, folder, notebooks, kernels, progress)
 
@@ -186,7 +356,7 @@ def _warm_up(notebook: NotebookNode) -> str:
 
 
 def _finish(job: Job, folder: Path) -> None:
-    from segnb.runs.report import write_index
+    from segnb.pages.report import write_index
 
     job.manifest["finished"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     write_index(folder, job.manifest)
@@ -194,7 +364,7 @@ def _finish(job: Job, folder: Path) -> None:
 
 def _list_it() -> None:
     """Write the page of all runs anew; the run is published whether or not there is room for that page."""
-    from segnb.runs.all_runs import write_all_runs
+    from segnb.pages.all_runs import write_all_runs
 
     with suppress(OSError, SegnbError):
         write_all_runs()

@@ -1,20 +1,129 @@
 """A run grows in a stage beside its folder and is published whole, or not at all."""
 
 import contextlib
+import fcntl
 import os
 import shutil
-from collections.abc import Container, Sequence
+import signal
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 from segnb.errors import DataError, RunError
-from segnb.files import exchange, sync_folder, why
-from segnb.paths import FAILED, STAGES, outputs_folder
-from segnb.runs.latest import point_to_latest
-from segnb.runs.locks import Lock, take_or_refuse
-from segnb.runs.manifest import MANIFEST, read_manifest, write_manifest
-from segnb.runs.written import WRITTEN_BY
+from segnb.paths import FAILED, STAGES, exchange, outputs_folder, sync_folder, why
+from segnb.runs.store import MANIFEST, WRITTEN_BY, point_to_latest, read_manifest, write_manifest
+
+
+class Lock:
+    """An exclusive lock on a file, which is there only while somebody holds it.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     held, other = Lock(Path(folder) / "shop.lock"), Lock(Path(folder) / "shop.lock")
+    ...     (held.take(), other.take(), held.free(), other.take(), other.free())
+    (True, False, None, True, None)
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file = -1
+
+    def take(self) -> bool:
+        """Return whether the lock is ours now; does not wait."""
+        while self._file < 0:
+            file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                still_there = os.stat(self.path).st_ino == os.fstat(file).st_ino
+            except BlockingIOError:
+                os.close(file)
+                return False
+            except FileNotFoundError:
+                still_there = False
+            if still_there:
+                self._file = file
+            else:  # whoever held it removed it in between
+                os.close(file)
+        return True
+
+    def free(self) -> None:
+        """Give the lock back, if it is ours."""
+        if self._file >= 0:
+            self.path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = -1
+
+
+def take_or_refuse(lock: Lock, run: str) -> None:
+    """Take a run's lock.
+
+    Raises
+    ------
+    RunError
+        If another process makes that run.
+    """
+    if not lock.take():
+        raise RunError(f"run={run!r}: another process is making this run; wait for it, or give this run another name")
+
+
+INTERRUPTED = "segnb: interrupted; nothing was published"
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until what is done in this context, which is short, is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def ended_by_signals(*clean_ups: Callable[[], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end this process without a way back: children killed, `clean_ups` called, one line.
+
+    An exception out of nowhere, as `KeyboardInterrupt` is, leaves imports, sockets and event loops half done, and
+    whoever unwinds through them may wait for ever. For a command of its own, not within somebody's kernel.
+
+    Parameters
+    ----------
+    *clean_ups : callable
+        Called in this order; they remove what an unfinished run has written and must not raise.
+    """
+
+    def end(number: int, frame: object) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        children = psutil.Process().children(recursive=True)
+        for child in children:
+            child.kill()
+        psutil.wait_procs(children, timeout=5)
+        for clean_up in clean_ups:
+            clean_up()
+        os.write(2, f"{INTERRUPTED}\n".encode())
+        os._exit(128 + number)
+
+    before = [signal.signal(number, end) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in zip(SIGNALS, before):
+            signal.signal(number, handler)
+
 
 LOCK, GONE = "~lock", "~gone"
 """What a run's lock, and a stage that is being removed, are called after its name; no run's name has a tilde."""

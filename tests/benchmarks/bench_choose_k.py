@@ -15,7 +15,7 @@ from sklearn.metrics import silhouette_score
 from segnb.choose_k import evidence, silhouettes
 from segnb.data import load_customers
 from segnb.parameters import Parameters
-from segnb.plots.yellow import KElbowVisualizer
+from segnb.plots.style import KElbowVisualizer
 from segnb.prepare import prepare
 
 ROUNDS = 3

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from segnb.cluster import assign, fit_segments
 from segnb.data import load_customers
 from segnb.data.engines import connect, fetch
-from segnb.expressions import score_expression
+from segnb.history.score_in_engine import score_expression
 from segnb.iterate import Snapshot
 from segnb.parameters import check_parameters
 from segnb.prepare import prepare

@@ -12,9 +12,9 @@ from sklearn.cluster import KMeans
 
 from segnb import interpret, iterate
 from segnb.cluster import assign, fit_segments
+from segnb.history.score import score_customers
 from segnb.parameters import Parameters
 from segnb.prepare import prepare
-from segnb.runs.scoring import score_customers
 from segnb.runs.store import Run
 
 N_CUSTOMERS, N_COLUMNS, K = 1_000_000, 12, 8

@@ -13,12 +13,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-import segnb.runs.steps  # noqa: F401
+import segnb.runs.run  # noqa: F401
 from segnb.paths import STEPS, notebook_path
-from segnb.progress import Lines
-from segnb.runs.engine import execute, papermill
-from segnb.runs.kernels import QUIET, kernels_ahead
-from segnb.runs.notebooks import import_lines, load_notebook
+from segnb.runs.kernels import QUIET, execute, import_lines, kernels_ahead, load_notebook, papermill
+from segnb.runs.progress import Lines
 from segnb.runs.run import run_workflow
 
 ROUNDS = 3
@@ -66,7 +64,7 @@ def no_figures(project: Path) -> None:
         nbformat.write(notebook, folder / "notebooks" / notebook_path(step).name)
     before = os.environ["SEGNB_PROJECT"]
     os.environ["SEGNB_PROJECT"] = str(folder)
-    with mock.patch("segnb.runs.steps.write_page"):
+    with mock.patch("segnb.runs.run.write_page"):
         run_workflow({"run": "bench"}, Lines(io.StringIO()))
     os.environ["SEGNB_PROJECT"] = before
 

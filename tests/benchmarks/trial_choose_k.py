@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from segnb.choose_k import decide, evidence
 from segnb.choose_k.decision import favourite_ks
-from segnb.plots.yellow import KneeLocator
+from segnb.plots.style import KneeLocator
 
 PER_KIND, SEED = 28, 2026
 BUDGET = {"k_max": 10, "n_init": 5, "n_boot": 20, "n_refs": 20}

@@ -1,0 +1,1 @@
+"""A first look at tables nobody here has seen, and the preset written from it."""

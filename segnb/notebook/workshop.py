@@ -1,0 +1,112 @@
+"""A workshop folder: copies for learners and with solutions, the data, a guide for the teacher and a handout."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import nbformat
+from nbconvert.filters import markdown2html
+
+from segnb.errors import DataError
+from segnb.pages.page import TEMPLATES, render
+from segnb.paths import STEPS, find_file, notebook_path, why
+
+DATA = ("shop_customers.csv", "shop_purchases.parquet", "shop_truth.csv")
+SOLUTION = "solution"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step of the workshop, as its notebook tells it."""
+
+    number: int
+    title: str
+    question: str
+    learn: str
+    minutes: int
+    exercises: list[tuple[str, str]]
+
+
+def write_workshop(folder: Path) -> Path:
+    """Write a workshop into a new folder, and return the folder.
+
+    Learners' copies hold the exercises and not their solutions; the others hold both. Each copy is a project of its
+    own, with the built-in shop, so nothing needs the network. `guide` is for the teacher, `handout` one page for all.
+
+    Raises
+    ------
+    DataError
+        If the folder is there already and not empty, or cannot be written.
+    """
+    folder = Path(os.path.abspath(folder))
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise DataError(f"{folder}: is there already; name a new folder, or empty that one")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        _write_all(beside)
+        os.replace(beside, folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({why(error)}); name a folder where you may write") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _write_all(folder: Path) -> None:
+    for copy, leave_out in (("learner", {SOLUTION}), ("solution", set())):
+        _write_copy(folder / copy, leave_out)
+    parts = workshop_parts()
+    for name in ("guide", "handout"):
+        text = _text(f"{name}.md.j2", parts)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        page = render("paper.html.j2", title=f"Customer segmentation: {name}", body=markdown2html(text))
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def workshop_parts() -> list[Part]:
+    """Return the parts of the workshop in their order, read from the notebooks.
+
+    >>> [part.minutes for part in workshop_parts()]
+    [25, 30, 20, 30, 15]
+    """
+    return [_part(number, nbformat.read(notebook_path(step), as_version=4)) for number, step in enumerate(STEPS, 1)]
+
+
+def _part(number: int, notebook: nbformat.NotebookNode) -> Part:
+    first = notebook.cells[0].source
+    learn = next(cell.source for cell in notebook.cells if "workshop" in _tags(cell))
+    tasks = [cell.source for cell in notebook.cells if "exercise" in _tags(cell) and cell.cell_type == "markdown"]
+    answers = [cell.source for cell in notebook.cells if SOLUTION in _tags(cell) and cell.cell_type == "markdown"]
+    return Part(
+        number,
+        re.search(r"^# \d · (.+)$", first, re.M)[1],
+        re.search(r"\*\*The question\.\*\* (.+)$", first, re.M)[1],
+        re.search(r"\*\*You will learn\*\* (.+?) \d+ minutes", learn, re.S)[1],
+        int(re.search(r"(\d+) minutes", learn)[1]),
+        [(re.sub(r"^### .+\n+", "", task), answer) for task, answer in zip(tasks, answers)],
+    )
+
+
+def _write_copy(folder: Path, leave_out: set[str]) -> None:
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "data").mkdir()
+    for name in DATA:
+        shutil.copyfile(find_file(f"data/{name}"), folder / "data" / name)
+    for step in STEPS:
+        notebook = nbformat.read(notebook_path(step), as_version=4)
+        notebook.cells = [cell for cell in notebook.cells if not leave_out & _tags(cell)]
+        nbformat.write(notebook, folder / "notebooks" / notebook_path(step).name)
+
+
+def _tags(cell: nbformat.NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def _text(template: str, parts: list[Part]) -> str:
+    plain = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, keep_trailing_newline=True
+    )
+    return plain.get_template(template).render(parts=parts, minutes=sum(part.minutes for part in parts))

@@ -1,0 +1,190 @@
+"""One colour per segment, the same in every figure and on every page of a run."""
+
+import colorsys
+import html
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+UNSEEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Characters that nobody sees: controls, and those that turn the direction of what follows."""
+
+
+def visible(value: Any) -> Any:
+    """Return a text with its unseen characters shown by their numbers; what is no text stays as it is.
+
+    >>> visible("good\u202etxt.exe")
+    'good⟨U+202E⟩txt.exe'
+    """
+    return UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", value) if isinstance(value, str) else value
+
+
+def escape(text: object) -> str:
+    """Return a text as HTML in which nothing of it is markup and nothing unseen.
+
+    >>> escape('<b title="x">')
+    '&lt;b title=&quot;x&quot;&gt;'
+    """
+    return html.escape(visible(str(text)))
+
+
+def escape_markdown(text: str) -> str:
+    """Return a text of which Markdown takes nothing for markup.
+
+    >>> escape_markdown("*big* <b>")
+    '\\\\*big\\\\* &lt;b&gt;'
+    """
+    one_line = html.escape(" ".join(visible(text).split()), quote=False)
+    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", one_line).replace("://", "&#58;//")  # or it would be made a link
+
+
+DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
+"""How a text begins that a spreadsheet would take for a formula."""
+
+
+def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text that a spreadsheet would run as a formula marked as text.
+
+    >>> safe_csv(pd.DataFrame({"name": ["=1+1", "plain"]}))["name"].tolist()
+    ["'=1+1", 'plain']
+    """
+    safe = table.copy(deep=False)
+    for name in safe:
+        if not pd.api.types.is_numeric_dtype(safe[name]):
+            safe[name] = _defused_all(safe[name])
+    if not pd.api.types.is_numeric_dtype(safe.index):
+        safe.index = pd.Index(_defused_all(safe.index.to_series()), name=safe.index.name)
+    return safe.rename(columns=_defused).rename_axis(index=_defused(safe.index.name))
+
+
+def _defused_all(column: pd.Series) -> pd.Series:
+    """Return a column with its dangerous texts marked; looked at closely only where there may be any."""
+    if pd.api.types.is_string_dtype(column) and not column.str.contains(DANGEROUS, regex=True, na=False).any():
+        return column
+    return column.map(_defused)
+
+
+def _defused(value: Any) -> Any:
+    starts = isinstance(value, str) and re.search(DANGEROUS, value)
+    return f"'{value}" if starts and value.strip() else value
+
+
+ENTRANTS, LEAVERS = "entrants", "leavers"
+"""Customers who were not there before, and those who no longer are."""
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with `digits` significant digits at least, thousands separated, no exponent below a trillion.
+
+    >>> number(12345.678), number(0.012345), number(5.5), number(7.0)
+    ('12,346', '0.0123', '5.5', '7')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value) or abs(value) >= 1e12:
+        return f"{value:.3g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    text = f"{value:,.{min(decimals, 6)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with a decimal below ten.
+
+    >>> percent(0.314), percent(0.0314)
+    ('31%', '3.1%')
+    """
+    if share is None or math.isnan(share):
+        return "–"
+    return f"{share:.0%}" if abs(share) >= 0.0995 or share == 0 else f"{share:.1%}"
+
+
+def label(column: str) -> str:
+    """Return a column's name as words, days at its end in brackets.
+
+    >>> label("days_between_orders"), label("recency_days"), label("share_toys")
+    ('days between orders', 'recency (days)', 'share of toys')
+    """
+    words = re.sub(r"^share_(?!of_)", "share of ", str(column)).replace("_", " ").strip()
+    return f"{words.removesuffix(' days')} (days)" if words.endswith(" days") else words
+
+
+def listed(items: list[str]) -> str:
+    """Return the items as a list in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else "none"
+
+
+def probability(p: float) -> str:
+    """Return a p-value with three decimals, or that it is smaller.
+
+    >>> probability(0.04), probability(1e-9)
+    ('0.040', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def is_share(column: object) -> bool:
+    """Return whether a column holds shares from 0 to 1, by its name.
+
+    >>> is_share("discount_share"), is_share("share_toys"), is_share("spend")
+    (True, True, False)
+    """
+    name = str(column)
+    return name in ("precision", "coverage", "unassigned") or name.endswith("share") or name.startswith("share_")
+
+
+def figure(column: str, value: float) -> str:
+    """Return a column's value: shares in percent, the rest as a number.
+
+    >>> figure("share_toys", 0.25), figure("orders", 3.5)
+    ('25%', '3.5')
+    """
+    return percent(value) if is_share(column) and 0 <= value <= 1 else number(value)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, cut with an ellipsis.
+
+    >>> shortened("frequent, mostly home", 10)
+    'frequent,…'
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+SEGMENT_COLOURS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#7f6a00",
+    "#5d4e9b",
+    "#8a939e",
+    "#222831",
+)
+"""After Okabe and Ito's palette, which people with any kind of colour vision can tell apart."""
+
+
+def segment_colours(segments: Iterable[int]) -> dict[int, str]:
+    """Return the colour of each segment number; beyond ten, evenly spaced hues.
+
+    >>> segment_colours([2, 1, 12])
+    {1: '#0072b2', 2: '#e69f00', 12: '#2e78c2'}
+    """
+    return {n: _colour(n) for n in sorted({int(segment) for segment in segments})}
+
+
+def _colour(number: int) -> str:
+    if number <= len(SEGMENT_COLOURS):
+        return SEGMENT_COLOURS[number - 1]
+    hue = (number * 0.381966) % 1
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.47, 0.62)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
