@@ -1,5 +1,5 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test soak lab workshop engines bench bench-large trial lock parameters shop clean help
+.PHONY: report test soak lab workshop engines test-engines bench bench-large trial lock parameters shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -11,9 +11,10 @@ help:
 	@echo "make report   the environment, then the report on the built-in shop: outputs/shop/index.html"
 	@echo "make test     the environment, then the tests"
 	@echo "make soak     the long form of the tests of faults and load"
-	@echo "make lab      JupyterLab on the notebooks"
+	@echo "make lab      JupyterLab on copies of the notebooks, in outputs/lab"
 	@echo "make workshop copies for learners, solutions, a guide and a handout: outputs/workshop"
 	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
+	@echo "make test-engines  the tests of these engines alone"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make bench-large  200 million lines, and ten million customers"
 	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
@@ -34,9 +35,13 @@ soak: $(VENV)/ready
 	$(BIN)/pytest tests/test_fuzz.py --hypothesis-profile=soak
 
 lab: $(VENV)/ready
-	$(BIN)/jupyter lab --notebook-dir . notebooks
+	$(BIN)/python -m segnb.notebook.copies lab
+	$(BIN)/jupyter lab --notebook-dir . outputs/lab
 
 engines: $(VENV)/engines
+
+test-engines: $(VENV)/engines
+	$(BIN)/pytest -n 2 --dist loadfile -m "engines and not soak"
 
 workshop: $(VENV)/ready
 	$(BIN)/segnb workshop outputs/workshop
@@ -78,7 +83,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 parameters: $(VENV)/ready
-	$(BIN)/python -m segnb.notebook.parameter_table
+	$(BIN)/python -m segnb.notebook.copies parameters
 
 lock: | $(BIN)/uv
 	$(COMPILE) --upgrade --extra real --extra dev --output-file requirements.lock >/dev/null

@@ -1,53 +1,43 @@
 """The command line: `segnb run`, `init`, `score`, `runs` and `workshop`."""
 
+import json
 import re
 import sys
 import time
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from segnb.errors import DataError, SegnbError
 from segnb.paths import EMBEDDED, STEPS
 
-if TYPE_CHECKING:
-    from segnb.runs.store import Run
-
 Step = StrEnum("Step", {step: step for step in STEPS})
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Customer segmentation with k-means: five notebooks, one command.",
-)
+_PARAMETER = "A parameter; may be given more than once."
+_OTHER = "A parameter of step 1, if the table needs another."
+TABLE = "A file, or a table of the engine: one row per customer, or a log if the run was made from one."
+_SCORES = "A csv or parquet file or, for a table of an engine, a new table there."
+
+_HELP = "Customer segmentation with k-means: five notebooks, one command."
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=_HELP)
 
 
 @app.command()
 def run(
-    preset: Annotated[
-        Path | None, typer.Argument(help="A preset: parameters in a YAML file.", show_default=False)
-    ] = None,
-    name: Annotated[str | None, typer.Option("--run", help="Name of the run.", show_default=False)] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given more than once.", show_default=False),
-    ] = None,
-    first: Annotated[
-        Step | None, typer.Option("--from", help="Begin with this step and keep the run's earlier ones.")
-    ] = None,
-    last: Annotated[Step | None, typer.Option("--until", help="End with this step.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 3 when the decision is refit or redesign.")
-    ] = False,
+    preset: Annotated[Path | None, Argument(help="A preset: parameters in a YAML file.")] = None,
+    name: Annotated[str | None, Option("--run", help="Name of the run.")] = None,
+    parameter: Annotated[list[str] | None, Option("-p", metavar="NAME=VALUE", help=_PARAMETER)] = None,
+    first: Annotated[Step | None, Option("--from", help="Begin with this step; keep the run's earlier ones.")] = None,
+    last: Annotated[Step | None, Option("--until", help="End with this step.")] = None,
+    strict: Annotated[bool, Option("--strict", help="Exit with 3 when the decision is refit or redesign.")] = False,
 ) -> None:
-    """Carry out the five notebooks and write the report into outputs/RUN."""
+    """Run the five notebooks and write the report into outputs/RUN."""
     from segnb.parameters import read_preset, read_values
-    from segnb.runs.progress import make_progress
-    from segnb.runs.run import run_workflow
+    from segnb.runs.run import Progress, run_workflow
     from segnb.runs.stage import ended_by_signals
 
     begun = time.monotonic()
@@ -55,28 +45,30 @@ def run(
     if name is not None:
         values["run"] = name
     try:
-        with make_progress(sys.stderr) as progress:
+        with Progress(sys.stderr) as progress:
             guard = partial(ended_by_signals, progress.stop)
             folder = run_workflow(values, progress, first=first, last=last, guard=guard)
     except KeyboardInterrupt:
         typer.echo("segnb: interrupted", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"{_summary(folder)} ({time.monotonic() - begun:.1f} s)")
+    choice, decision = _json(folder / "choice.json"), _json(folder / "decision.json").get("decision", "")
+    made = f"k = {choice['k']}, {choice['verdict']}" if choice else "k not chosen"
+    typer.echo(f"{made}{', ' if decision else ''}{decision} ({time.monotonic() - begun:.1f} s)")
     typer.echo(f"report: {folder / 'index.html'}")
-    if strict and _decision(folder) in ("refit", "redesign"):
+    if strict and decision in ("refit", "redesign"):
         raise typer.Exit(3)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 @app.command()
 def init(
-    table: Annotated[str, typer.Argument(help="One row per customer; or, alone, a purchase log.", show_default=False)],
-    log: Annotated[str, typer.Argument(help="A purchase log, one row per order line.", show_default=False)] = "",
-    engine: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where the tables live, if not in files.", show_default=False)
-    ] = EMBEDDED,
-    out: Annotated[
-        Path | None, typer.Option("-o", metavar="OUT", help="The preset to write.", show_default="RUN.yaml")
-    ] = None,
+    table: Annotated[str, Argument(help="One row per customer; or, alone, a purchase log.")],
+    log: Annotated[str, Argument(help="A purchase log, one row per order line.", show_default=False)] = "",
+    engine: Annotated[str, Option(metavar="ADDRESS", help="Where the tables live, if not in files.")] = EMBEDDED,
+    out: Annotated[Path | None, Option("-o", metavar="OUT", help="The preset's file.", show_default="RUN.yaml")] = None,
 ) -> None:
     """Look at the tables and write a commented preset to start from."""
     from segnb.init.preset import new_preset
@@ -95,29 +87,10 @@ def init(
 
 @app.command()
 def score(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="The run whose segments to give.", show_default=False)],
-    table: Annotated[
-        str,
-        typer.Argument(
-            help="A file, or a table of the engine: one row per customer, or a log if the run was made from one.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            metavar="OUT",
-            help="A csv or parquet file or, for a table of an engine, a new table there.",
-            show_default="RUN.scores.csv",
-        ),
-    ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p", metavar="NAME=VALUE", help="A parameter of step 1, if the table needs another.", show_default=False
-        ),
-    ] = None,
+    name: Annotated[str, Argument(metavar="RUN", help="The run whose segments to give.")],
+    table: Annotated[str, Argument(help=TABLE)],
+    out: Annotated[str | None, Option("-o", metavar="OUT", help=_SCORES, show_default="RUN.scores.csv")] = None,
+    parameter: Annotated[list[str] | None, Option("-p", metavar="NAME=VALUE", help=_OTHER)] = None,
 ) -> None:
     """Give the customers of a table the segments of a run."""
     from segnb.history.score import read_new_customers, score_customers, settings_of, write_scores
@@ -127,28 +100,20 @@ def score(
 
     made, given = Run(name), read_values(parameter or [])
     if not is_file(table, settings_of(made, given).engine):
-        _score_in_engine(made, table, out, given)
+        from segnb.history.score_in_engine import save_in_engine, scores_in_engine, scores_sentence
+
+        target = out or re.sub(r"\W", "_", f"{made.name}_scores")
+        typer.echo(scores_sentence(save_in_engine(scores_in_engine(made, table, given), target)))
+        typer.echo(f"scores: table {target}")
         return
     path = Path(out) if out else outputs_folder() / f"{name}.scores.csv"
     scores = score_customers(made, read_new_customers(made, table, given))
     write_scores(scores, path)
-    for line in (*scores.notes, scores.sentence()):
-        typer.echo(line)
-    typer.echo(f"scores: {path}")
-
-
-def _score_in_engine(made: "Run", table: str, out: str | None, given: dict) -> None:
-    from segnb.history.score_in_engine import save_in_engine, scores_in_engine, scores_sentence
-
-    target = out or re.sub(r"\W", "_", f"{made.name}_scores")
-    typer.echo(scores_sentence(save_in_engine(scores_in_engine(made, table, given), target)))
-    typer.echo(f"scores: table {target}")
+    typer.echo("\n".join([*scores.notes, scores.sentence(), f"scores: {path}"]))
 
 
 @app.command()
-def workshop(
-    folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
-) -> None:
+def workshop(folder: Annotated[Path, Argument(help="A new folder.")]) -> None:
     """Write a workshop of two hours: learners' copies, solutions, data, a guide and a handout."""
     from segnb.notebook.workshop import write_workshop
 
@@ -159,10 +124,10 @@ def workshop(
 @app.command()
 def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
-    from segnb.history.series import timeline, timeline_text
-    from segnb.pages.all_runs import run_names, write_all_runs
+    from segnb.history.snapshots import timeline, timeline_text
+    from segnb.pages.all_runs import write_all_runs
     from segnb.paths import outputs_folder, why
-    from segnb.runs.store import Run
+    from segnb.runs.store import Run, run_names
 
     names = run_names()
     if not names:
@@ -183,20 +148,3 @@ def main() -> None:
     except SegnbError as error:
         typer.echo(f"segnb: {error}", err=True)
         raise SystemExit(2 if isinstance(error, DataError) else 1) from None
-
-
-def _summary(folder: Path) -> str:
-    choice, decision = _json(folder, "choice.json"), _decision(folder)
-    made = f"k = {choice['k']}, {choice['verdict']}" if choice else "k not chosen"
-    return f"{made}, {decision}" if decision else made
-
-
-def _decision(folder: Path) -> str:
-    return _json(folder, "decision.json").get("decision", "")
-
-
-def _json(folder: Path, name: str) -> dict:
-    import json
-
-    path = folder / name
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -1,22 +1,261 @@
-"""Which figures would tell of too few people, and pictures that show nobody alone."""
+"""What may go out onto a page or into an artifact: figures that would tell of too few customers stay inside."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
+
+from segnb.text import ENTRANTS, LEAVERS
+
+OTHER_LEVELS = "other levels"
+"""What rare levels of a category are taken together as."""
+
+_HARMLESS = {"k", "segment", "name", "customers", "share", "jaccard", "light"}
+"""Columns on segments that say nothing of their customers but how many they are."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """The way out for tables, figures' inputs and cards; what few customers would be told of by stays inside.
+
+    Attributes
+    ----------
+    min_cell : int, default 1
+        Figures on fewer customers are withheld, and so are those from which they would follow. With 1, as in the lab,
+        everything goes out as it is.
+    sizes : mapping of int to int, default empty
+        Number of customers of each segment of the run; a Series will do.
+
+    Examples
+    --------
+    >>> sizes = pd.DataFrame({"customers": [90, 20, 4], "value_share": [0.5, 0.3, 0.2]}, index=[1, 2, 3])
+    >>> Door(10, sizes["customers"]).disclosed(sizes.rename_axis("segment"))["value_share"].tolist()
+    [0.5, nan, nan]
+    """
+
+    min_cell: int = 1
+    sizes: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> pd.Series:
+        """The sizes as a Series, by segment."""
+        return pd.Series(self.sizes, dtype=float).sort_index()
+
+    @property
+    def hidden(self) -> list[int]:
+        """The segments whose figures must not be shown, because they or their complement are too small.
+
+        If just one segment has fewer than `min_cell` customers, the totals less the others would give it away, so
+        the next smallest is withheld as well.
+
+        >>> Door(10, {1: 90, 2: 20, 3: 4}).hidden
+        [2, 3]
+        """
+        ordered = self.counts.sort_values(kind="stable")
+        small = int((ordered < self.min_cell).sum())
+        return sorted(ordered.index[: 2 if small == 1 else small].tolist())
+
+    def members(self, segments: pd.Series) -> pd.Series:
+        """Return which rows belong to a segment whose figures may be shown.
+
+        >>> Door(10, {1: 90, 2: 4, 3: 5}).members(pd.Series([1, 2, 1])).tolist()
+        [True, False, True]
+        """
+        return ~segments.isin(self.hidden)
+
+    def points(self, points: np.ndarray, size: int = 1) -> np.ndarray:
+        """Return points for a figure: means of at least `min_cell` (and `size`) neighbours, see `neighbour_means`."""
+        return neighbour_means(points, max(self.min_cell, size))
+
+    def disclosed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table fit to go out; what it is about is told from its columns. A second time changes nothing.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Whole, as one of the functions below returned it; columns may be left out. Any other table is returned as
+            it is, for instance one with a row per customer.
+
+        Returns
+        -------
+        DataFrame
+            Without the figures on hidden segments, and further
+
+            - `profiles`: levels of fewer than `min_cell` customers are taken together as "other levels", and shares
+              of too few are missing, see `withheld_cells`;
+            - `category_effects`: rows on such shares are left out, and so is `customers`;
+            - `describe_by_rules`: rules on fewer than `min_cell` members of their segment are left out;
+            - `match_segments`: figures of pairs that share fewer than `min_cell` customers are missing;
+            - `migration`, `value_moved`: figures on moves of too few are missing, see `withheld_cells`.
+
+        >>> shared = pd.DataFrame({"previous": [1, 2], "current": [1, 2], "shared": [90, 4], "jaccard": [0.9, 0.1]})
+        >>> Door(10).disclosed(shared.assign(overlap=1.0))["shared"].tolist()
+        [90.0, nan]
+        """
+        if self.min_cell <= 1:
+            return table
+        if ENTRANTS in table.index and LEAVERS in table:
+            return _fit_migration(table, self)
+        fit = next((fit for needed, fit in _FIT.items() if needed <= set(table)), _fit_segments)
+        return fit(table, self)
+
+
+_current: Callable[[], Door] = Door
+
+
+def door() -> Door:
+    """Return the door that tables and figures go out by; open until `use_door` sets another one."""
+    return _current()
+
+
+def use_door(current: Callable[[], Door]) -> None:
+    """Set the door for all that goes out from here on.
+
+    Parameters
+    ----------
+    current : callable
+        Returns the door of the moment: the sizes of segments are known only when there are some.
+    """
+    global _current
+    _current = current
+
+
+@contextmanager
+def door_of(new: Door) -> Iterator[Door]:
+    """Set the door for the length of a `with` block.
+
+    >>> with door_of(Door(10)):
+    ...     door().min_cell
+    10
+    >>> door().min_cell
+    1
+    """
+    before = _current
+    use_door(lambda: new)
+    try:
+        yield new
+    finally:
+        use_door(before)
+
+
+def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    """Return a table with a row per segment without hidden figures; any other as it is."""
+    segments = table["segment"] if "segment" in table else table.index.to_series()
+    if segments.name != "segment" or not segments.is_unique or door.members(segments).all():
+        return table
+    figures, fit = table.columns.difference(_HARMLESS), table.copy()
+    fit[figures] = table[figures].mask(~door.members(segments).to_numpy()[:, None].repeat(len(figures), axis=1))
+    return fit
+
+
+def _fit_rows(table: pd.DataFrame, door: Door, shown: pd.Series | bool = True) -> pd.DataFrame:
+    """Return the rows that may be shown, counted from 0 again if they were counted."""
+    rows = table[door.members(table["segment"]) & shown]
+    return rows.reset_index(drop=True) if isinstance(table.index, pd.RangeIndex) else rows
+
+
+def _fit_rules(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    return _fit_rows(table, door, table["precision"] * table["customers"] >= door.min_cell)
+
+
+def _fit_profiles(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    parts = [_fit_shares(part, door) for _, part in table.groupby("column", sort=False)]
+    fit = pd.concat([table.head(0), *parts], ignore_index=True)
+    figures = fit.columns.intersection(["mean", "median", "share", "lift"])
+    fit.loc[~door.members(fit["segment"]), figures] = np.nan
+    return fit
+
+
+def _fit_shares(part: pd.DataFrame, door: Door) -> pd.DataFrame:
+    """Return the shares of a category's levels fit to go out; numbers, and what went out before, as they are."""
+    if "share" not in part or part["share"].isna().any():
+        return part
+    shares = part.pivot(index="segment", columns="level", values="share")
+    counts = _folded(shares.mul(door.counts[shares.index], axis=0).round(), door.min_cell)
+    shown = counts.div(counts.sum(axis=1), axis=0).mask(withheld_cells(counts.to_numpy(), door.min_cell))
+    fit = shown.stack(future_stack=True).rename("share").reset_index()
+    fit = fit.assign(column=part["column"].iloc[0], role="descriptor")
+    fit["overall"] = fit["level"].map(counts.sum() / counts.to_numpy().sum())
+    return fit.assign(lift=fit["share"] / fit["overall"]).reindex(columns=part.columns)
+
+
+def _fit_category_effects(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    shown = pd.Series(True, index=table.index)
+    for _, part in table.groupby("descriptor", sort=False) if "customers" in table else ():
+        counts = _folded(part.pivot(index="segment", columns="level", values="customers"), door.min_cell)
+        told = counts.mask(withheld_cells(counts.to_numpy(), door.min_cell)).stack()
+        shown[part.index] = pd.MultiIndex.from_frame(part[["segment", "level"]]).isin(told.dropna().index)
+    return _fit_rows(table, door, shown).drop(columns="customers", errors="ignore")
+
+
+def _folded(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Return counts by segment and level, levels of too few taken together, if need be with a larger one."""
+    totals = counts.sum()[::-1].sort_values(kind="stable")
+    rare = totals.index[totals < min_cell]
+    if len(rare) and totals[rare].sum() < min_cell:
+        rare = totals.index[: len(rare) + 1]
+    return counts.T.groupby(lambda level: OTHER_LEVELS if level in rare else level).sum().T
+
+
+def _fit_matches(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    figures = table[table.columns.intersection(["shared", "jaccard", "overlap"])].astype(float)
+    return table.assign(**figures.mask(table["shared"].between(1, door.min_cell - 1), axis=0))
+
+
+def _fit_migration(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    return table.astype(float).mask(_withheld_moves(table, door.min_cell))
+
+
+def _fit_moves(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    counts = table.pivot(index="before", columns="after", values="customers").fillna(0)
+    rows, columns = (sorted(side, key=lambda name: (isinstance(name, str), name)) for side in counts.axes)
+    hidden = _withheld_moves(counts.loc[rows, columns], door.min_cell)
+    hidden = hidden[pd.Index(rows).get_indexer(table["before"]), pd.Index(columns).get_indexer(table["after"])]
+    figures = table.drop(columns=["before", "after"])
+    return table.assign(**figures.mask(pd.Series(hidden, index=table.index), axis=0))
+
+
+def _withheld_moves(counts: pd.DataFrame, min_cell: int) -> np.ndarray:
+    """Return which moves are withheld; that nobody both comes and leaves is known and hides nothing."""
+    nobody = np.outer(counts.index == ENTRANTS, counts.columns == LEAVERS)
+    return withheld_cells(counts.astype(float).mask(nobody).to_numpy(), min_cell)
+
+
+_FIT = {
+    frozenset({"segment", "column"}): _fit_profiles,
+    frozenset({"segment", "descriptor", "level"}): _fit_category_effects,
+    frozenset({"segment", "feature"}): _fit_rows,
+    frozenset({"segment", "rule", "precision", "customers"}): _fit_rules,
+    frozenset({"previous", "current", "shared"}): _fit_matches,
+    frozenset({"before", "after", "customers"}): _fit_moves,
+}
 
 
 def withheld_cells(counts: np.ndarray, min_cell: int) -> np.ndarray:
-    """Return which cells of a table of counts must not be shown.
+    """Return which cells of a table of counts must not be shown, where its totals are known.
 
-    Those of 1 to `min_cell` - 1 people; and wherever just one cell of a row or column is withheld, so that the total
-    less the others would give it away, the smallest other one that is not 0 as well.
+    Those of 1 to `min_cell` - 1 people; wherever just one cell of a row or column is withheld, so that the total less
+    the others would give it away, the smallest other one that is not 0 as well; and further ones, at last even zeros,
+    until each small cell could be larger than it is, so that nothing gives it away. How large it could be is a maximum
+    flow through the withheld cells (network flows in cell suppression: Fischetti and Salazar, J. Am. Stat. Assoc. 95,
+    2000). A small cell that is all of its row or column is known with the total. What is withheld need not be few, so
+    that pages must not call it that.
 
     Parameters
     ----------
     counts : array of shape (n_rows, n_columns)
+        Missing cells are taken to be known.
     min_cell : int
+        Fewer people are too few, at least 1.
 
     Returns
     -------
     bool array of the same shape
+        A table of one row or column has its own total for the only one.
 
     >>> withheld_cells(np.array([[40, 3], [20, 50]]), 10).tolist()
     [[True, True], [True, True]]
@@ -24,21 +263,61 @@ def withheld_cells(counts: np.ndarray, min_cell: int) -> np.ndarray:
     np.False_
     """
     counts = np.asarray(counts)
-    hidden = (counts > 0) & (counts < min_cell)
+    hidden = small = (counts > 0) & (counts < min_cell)
     while True:
         more = _complements(counts, hidden) | _complements(counts.T, hidden.T).T
-        if not (more & ~hidden).any():
+        if not more.any() and min(counts.shape) > 1:
+            more = _protection(counts, hidden, small, min_cell)
+        if not more.any():
             return hidden
         hidden = hidden | more
 
 
 def _complements(counts: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Return a further cell for every row that has just one hidden cell and another that is not 0."""
-    open_counts = np.where(hidden | (counts == 0), np.inf, counts.astype(float))
+    open_counts = np.where(~hidden & (counts > 0), counts.astype(float), np.inf)
     lone = (hidden.sum(axis=1) == 1) & np.isfinite(open_counts).any(axis=1)
     more = np.zeros(counts.shape, dtype=bool)
     more[np.flatnonzero(lone), open_counts[lone].argmin(axis=1)] = True
     return more
+
+
+def _protection(counts: np.ndarray, hidden: np.ndarray, small: np.ndarray, min_cell: int) -> np.ndarray:
+    """Return a further cell for the first small one that could not be larger than it is, though its totals allow it."""
+    goals = np.minimum(np.minimum(np.nansum(counts, axis=1)[:, None], np.nansum(counts, axis=0)), counts + 1)
+    for cell in map(tuple, np.argwhere(small & (_at_least(counts, hidden) < goals))):
+        if _at_most(counts, hidden, cell, min_cell) < goals[cell]:
+            return _further_cell(counts, hidden, cell, goals[cell])
+    return np.zeros(counts.shape, dtype=bool)
+
+
+def _at_least(counts: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Return a size that each hidden cell could have: its row exchanges a like part with each other row."""
+    if len(counts) > counts.shape[1]:
+        return _at_least(counts.T, hidden.T).T
+    held, others = np.where(hidden, counts, 0), 1 - np.eye(len(counts))
+    parts = ((held @ hidden.T)[:, :, None] - held[:, None]) * hidden / (len(counts) - 1)
+    return held + np.einsum("ip,ipj->ij", others, np.minimum(parts, held))
+
+
+def _at_most(counts: np.ndarray, hidden: np.ndarray, cell: tuple[int, int], enough: int) -> int:
+    """Return how large a hidden cell could be in a table with the same totals; `enough` or more is not told apart."""
+    rows, columns = np.nonzero(hidden)
+    columns = columns + len(counts)
+    flows = np.r_[np.minimum(counts[hidden], enough), np.full(len(rows), enough)].astype(np.int32)
+    graph = csr_array((flows, (np.r_[rows, columns], np.r_[columns, rows])), shape=(sum(counts.shape),) * 2)
+    return maximum_flow(graph, cell[0], cell[1] + len(counts)).flow_value
+
+
+def _further_cell(counts: np.ndarray, hidden: np.ndarray, cell: tuple[int, int], goal: int) -> np.ndarray:
+    """Return the smallest open cell of the row or column that is short, else of both, else of all; zeros come last."""
+    held = np.where(hidden, counts, 0)
+    row, column = np.arange(len(counts))[:, None] == cell[0], np.arange(counts.shape[1]) == cell[1]
+    short = row & (held[cell[0]].sum() < goal) | column & (held[:, cell[1]].sum() < goal)
+    idle = hidden | np.isnan(counts) | ~counts.any(axis=0) | ~counts.any(axis=1)[:, None]
+    cost = np.where(counts > 0, counts, np.nanmax(counts) + 1)
+    best = np.lexsort((cost.ravel(), np.select([idle, short, row | column], [3, 0, 1], 2).ravel()))[0]
+    return (np.arange(counts.size) == best).reshape(counts.shape) & ~idle
 
 
 def neighbour_means(points: np.ndarray, size: int) -> np.ndarray:

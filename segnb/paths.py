@@ -1,7 +1,5 @@
 """Where things are: the project folder, the notebooks, the data sources and the runs."""
 
-import ctypes
-import errno
 import hashlib
 import importlib.util
 import os
@@ -22,6 +20,11 @@ SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|credential")
 def holds_secret(address: str) -> bool:
     """Return whether an address has a password, or a parameter that is called like one.
 
+    Parameters
+    ----------
+    address : str
+        Of an engine: `kind://user@host/database?name=value`.
+
     >>> holds_secret("postgres://ann:s3cret@host/shop"), holds_secret("postgres://ann@host/shop?sslmode=require")
     (True, False)
     """
@@ -30,7 +33,12 @@ def holds_secret(address: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return an address without its secrets.
+    """Return an address without its secrets, for messages and artifacts.
+
+    Parameters
+    ----------
+    address : str
+        Of an engine; one that cannot be read loses everything but its kind.
 
     >>> shown("postgres://ann:s3cret@host:5432/shop?token=abc&sslmode=require")
     'postgres://ann@host:5432/shop?sslmode=require'
@@ -51,7 +59,7 @@ def _split(address: str) -> SplitResult:
         return urlsplit(address.partition("://")[0] + "://")
 
 
-FILE_KINDS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
+_FILE_KINDS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
 """Endings of the files that are read."""
 
 FAILED = ".failed"
@@ -59,6 +67,9 @@ FAILED = ".failed"
 
 LATEST = "latest"
 """What stands for the run that was published last wherever an earlier run is named, and the file with its name."""
+
+LAB = "lab"
+"""The folder, among those of the runs, of what notebooks write when they are run by hand."""
 
 STAGE = "SEGNB_STAGE"
 """Environment variable, in the runner's kernels only: the folder in which a run grows before it is published."""
@@ -73,9 +84,13 @@ _SHARE = _PACKAGE / "share" if (_PACKAGE / "share").is_dir() else _PACKAGE.paren
 
 
 def notebook_path(step: str) -> Path:
-    """Return the path of the notebook that carries out `step`.
+    """Return the path of a step's notebook.
 
     Inside a checkout this is the checkout's own notebook, otherwise the one in the installed package.
+
+    Parameters
+    ----------
+    step : {"prepare", "choose_k", "cluster", "interpret", "iterate"}
 
     >>> notebook_path("choose_k").name
     '02_choose_k.ipynb'
@@ -94,10 +109,8 @@ def project_folder() -> Path:
     if os.environ.get("SEGNB_PROJECT"):
         return Path(os.environ["SEGNB_PROJECT"])
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "notebooks" / "01_prepare.ipynb").is_file():
-            return folder
-    return here
+    around = (folder for folder in (here, *here.parents) if (folder / "notebooks" / "01_prepare.ipynb").is_file())
+    return next(around, here)
 
 
 def outputs_folder() -> Path:
@@ -128,9 +141,7 @@ def find_file(source: str) -> Path:
             if path.is_file():
                 return path
         except OSError as error:  # a folder that is closed, a name that is too long
-            raise DataError(
-                f"{source}: cannot be looked for ({error.strerror}); check the path and its rights"
-            ) from None
+            raise DataError(f"{source}: cannot be looked for ({error.strerror}); check the path and rights") from None
     looked = ", ".join(dict.fromkeys(str(path.parent) for path in candidates))
     raise DataError(f"{source}: no such file (looked in {looked}); check the path, or give it in full")
 
@@ -151,14 +162,35 @@ def _package_candidates(source: str) -> list[Path]:
 def is_file(source: str, engine: str = EMBEDDED) -> bool:
     """Return whether a source is a file, by its ending; without an engine that has tables of its own, it always is.
 
+    Parameters
+    ----------
+    source : str
+        A file, or a table of the engine.
+    engine : str
+        Address of the engine.
+
     >>> is_file("orders.parquet", "postgres://host/shop"), is_file("sales.orders", "postgres://host/shop")
     (True, False)
     """
-    return engine == EMBEDDED or source.startswith("package:") or Path(source).suffix.lower() in FILE_KINDS
+    return engine == EMBEDDED or source.startswith("package:") or Path(source).suffix.lower() in _FILE_KINDS
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, bring it to the disk, and rename it to `path`."""
+    """Let `write` fill a file beside `path`, bring it to the disk, and rename it to `path`.
+
+    So the file is there whole or not at all, whatever happens in between.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        Is given the path of the file to fill.
+
+    Raises
+    ------
+    OSError
+        If there is no room or no right to write; nothing is left behind.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(beside)
@@ -169,22 +201,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def why(error: OSError) -> str:
-    """Return in a few words what the system said."""
+    """Return in a few words what the system said, for a message."""
     return error.strerror or " ".join(str(error).split()) or type(error).__name__
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Let two folders swap their names in one step; False where the system cannot do that."""
-    swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    here, exchanging = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
-    if swap is None:
-        return False
-    if swap(here, os.fsencode(one), here, os.fsencode(other), exchanging) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-        return False
-    raise OSError(number, os.strerror(number), str(one))
 
 
 def sync_file(path: Path) -> None:

@@ -5,33 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 END = pd.Timestamp("2026-06-30")
 """Last day of the shop's purchase log, which covers the two years up to it."""
 
 CATEGORIES = ("home", "garden", "kitchen", "toys", "books")
 
-TRUE_SEGMENTS = pd.DataFrame(
-    [
-        # share, orders a month, lines an order, price of a line, share discounted, days since joining, days silent
-        ("regulars", 0.27, 1.0, 1.7, 16, 0.12, (500, 730), (0, 0), (5, 1, 4, 2, 2)),
-        ("bargain hunters", 0.23, 0.45, 2.0, 11, 0.75, (400, 730), (0, 0), (2, 1, 2, 7, 3)),
-        ("lapsing", 0.20, 0.62, 1.6, 17, 0.12, (500, 730), (165, 300), (3, 2, 3, 2, 3)),
-        ("big baskets", 0.17, 0.30, 3.0, 55, 0.10, (420, 730), (0, 0), (2, 8, 3, 1, 1)),
-        ("newcomers", 0.13, 0.9, 1.4, 20, 0.30, (25, 150), (0, 0), (3, 2, 2, 3, 4)),
-    ],
-    columns=["segment", "share", "orders_a_month", "lines", "price", "discounted", "joined", "silent", "taste"],
-).set_index("segment")
-"""How each planted segment behaves; money in euros, ranges in days before `END`."""
-
-DEMOGRAPHICS = {
-    # mean age, income in thousands, share of families, share in the city, share with the newsletter
-    "regulars": (46, 44, 0.55, 0.55, 0.60),
-    "bargain hunters": (36, 29, 0.60, 0.50, 0.75),
-    "lapsing": (43, 38, 0.35, 0.50, 0.25),
-    "big baskets": (54, 61, 0.40, 0.30, 0.40),
-    "newcomers": (31, 35, 0.20, 0.75, 0.55),
-}
+_SEGMENTS = pd.DataFrame(yaml.safe_load(Path(__file__).with_name("samples.yaml").read_text(encoding="utf-8"))).T
+"""How the customers of each planted segment behave, and who they are; the units stand in samples.yaml."""
 
 MOVES = {"regulars": ("lapsing", 0.05), "bargain hunters": ("regulars", 0.08), "newcomers": ("big baskets", 0.05)}
 """What moves in the last 90 days: from a segment, to another, and which share of it."""
@@ -93,6 +75,12 @@ def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     ----------
     table : DataFrame of float, shape (n_rows, n_features)
         For instance a run's scaled feature matrix.
+    seed : int, default 0
+
+    Returns
+    -------
+    DataFrame
+        Shape, columns and index as those of `table`.
 
     >>> twin = structureless_twin(pd.DataFrame({"a": [0.0, 1, 2, 3], "b": [1.0, 3, 2, 4]}))
     >>> twin.shape
@@ -104,7 +92,7 @@ def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def _draw_truth(n_customers: int, rng: np.random.Generator) -> pd.DataFrame:
-    before = rng.choice(TRUE_SEGMENTS.index, size=n_customers, p=TRUE_SEGMENTS["share"])
+    before = rng.choice(_SEGMENTS.index, size=n_customers, p=_SEGMENTS["share"].astype(float))
     luck = rng.random(n_customers)
     now = [MOVES[name][0] if name in MOVES and draw < MOVES[name][1] else name for name, draw in zip(before, luck)]
     ids = [f"C{number:05d}" for number in rng.permutation(np.arange(1, n_customers + 1))]
@@ -114,8 +102,8 @@ def _draw_truth(n_customers: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def _draw_customers(truth: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     n = len(truth)
-    typical = np.array([DEMOGRAPHICS[name] for name in truth["segment_before"]])
-    age, income, family, city, newsletter = typical.T
+    typical = _SEGMENTS.loc[truth["segment_before"], ["age", "income", "family", "city", "newsletter"]]
+    age, income, family, city, newsletter = typical.to_numpy(dtype=float).T
     table = pd.DataFrame(
         {
             "customer_id": truth["customer_id"],
@@ -141,7 +129,7 @@ def _draw_purchases(truth: pd.DataFrame, rng: np.random.Generator) -> pd.DataFra
 
 def _draw_orders(customer: tuple, rng: np.random.Generator) -> pd.DataFrame:
     """Return one customer's order lines: the old habits, then for those who moved the new ones."""
-    before, now = TRUE_SEGMENTS.loc[customer.segment_before], TRUE_SEGMENTS.loc[customer.segment]
+    before, now = _SEGMENTS.loc[customer.segment_before], _SEGMENTS.loc[customer.segment]
     joined, silent = rng.integers(*before["joined"]), rng.integers(before["silent"][0], before["silent"][1] + 1)
     if customer.segment == customer.segment_before:
         return _draw_lines(customer.customer_id, before, joined, silent, rng)
@@ -155,6 +143,7 @@ def _draw_lines(customer_id: str, habit: pd.Series, start: int, stop: int, rng: 
     pace, purse = rng.lognormal(0, 0.22), rng.lognormal(0, 0.18)
     n_orders = (start > stop) + rng.poisson(habit["orders_a_month"] * pace * (start - stop) / 30)
     days = np.sort(rng.uniform(stop, start, n_orders))[::-1]
+    times = END - pd.to_timedelta(days, unit="D") + pd.Timedelta("23h")
     n_lines = 1 + rng.poisson(habit["lines"] - 1, n_orders)
     taste = rng.dirichlet(np.array(habit["taste"], dtype=float) * 2)
     thrift = rng.beta(habit["discounted"] * 14, (1 - habit["discounted"]) * 14)
@@ -166,9 +155,7 @@ def _draw_lines(customer_id: str, habit: pd.Series, start: int, stop: int, rng: 
     return pd.DataFrame(
         {
             "customer_id": customer_id,
-            "ordered_at": np.repeat(
-                (END - pd.to_timedelta(days, unit="D") + pd.Timedelta("23h")).floor("min"), n_lines
-            ),
+            "ordered_at": np.repeat(times.floor("min"), n_lines),
             "product_id": [f"{name}-{number:02d}" for name, number in zip(category, rng.integers(1, 41, total))],
             "category": category,
             "quantity": quantity,

@@ -1,10 +1,12 @@
-"""p-values of several tests at once."""
+"""What several steps share: thresholds, the log of rules, tables and labels of any kind, p-values, safe csv."""
 
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 COMES_BACK = 0.8
 """Prediction strength and stability from here on: the segments come back on other samples."""
@@ -51,3 +53,73 @@ def holm(p: np.ndarray) -> np.ndarray:
     result = np.full(len(p), np.nan)
     result[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
     return result
+
+
+def as_table(X: pd.DataFrame | np.ndarray) -> pd.DataFrame:
+    """Return an array as a table whose columns are called x0, x1, …; a table as it is.
+
+    >>> as_table(np.zeros((2, 2))).columns.tolist()
+    ['x0', 'x1']
+    """
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)).add_prefix("x")
+
+
+def as_labels(labels: ArrayLike, index: pd.Index) -> pd.Series:
+    """Return labels as a Series with this index: a Series is taken by its index, anything else by position.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as rows, or a row has none.
+
+    >>> as_labels(["gold", "blue"], pd.Index([7, 8])).to_dict()
+    {7: 'gold', 8: 'blue'}
+    """
+    found = labels.reindex(index) if isinstance(labels, pd.Series) else pd.Series(labels, index=index)
+    if found.isna().any():
+        raise ValueError(
+            f"{int(found.isna().sum())} rows have no label; give labels the index of the table, or an array"
+        )
+    return found
+
+
+_DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
+"""How a text begins that a spreadsheet would take for a formula."""
+
+
+def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text that a spreadsheet would run as a formula marked as text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its columns, its index and the names of both may come from somewhere else.
+
+    Returns
+    -------
+    DataFrame
+        A new one of the same shape; a text that begins like a formula has an apostrophe before it.
+
+    >>> safe_csv(pd.DataFrame({"name": ["=1+1", "plain"]}))["name"].tolist()
+    ["'=1+1", 'plain']
+    """
+    safe = table.copy(deep=False)
+    for name in safe:
+        safe[name] = _defused_all(safe[name])
+    if not pd.api.types.is_numeric_dtype(safe.index):
+        safe.index = pd.Index(_defused_all(safe.index.to_series()), name=safe.index.name)
+    return safe.rename(columns=_defused).rename_axis(index=_defused(safe.index.name))
+
+
+def _defused_all(column: pd.Series) -> pd.Series:
+    """Return a column with its dangerous texts marked; looked at closely only where there may be any."""
+    is_text = pd.api.types.is_string_dtype(column)
+    harmless = pd.api.types.is_numeric_dtype(column) or (
+        is_text and not column.str.contains(_DANGEROUS, na=False).any()
+    )
+    return column if harmless else column.map(_defused)
+
+
+def _defused(value: Any) -> Any:
+    starts = isinstance(value, str) and re.search(_DANGEROUS, value)
+    return f"'{value}" if starts and value.strip() else value

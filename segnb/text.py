@@ -1,25 +1,32 @@
-"""One colour per segment, the same in every figure and on every page of a run."""
+"""Words, numbers and colours for people: what pages, figures, artifacts and messages have in common."""
 
 import colorsys
 import html
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
-
-UNSEEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile(
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
 """Characters that nobody sees: controls, and those that turn the direction of what follows."""
 
 
 def visible(value: Any) -> Any:
-    """Return a text with its unseen characters shown by their numbers; what is no text stays as it is.
+    """Return a text with its unseen characters shown by their numbers; anything else stays as it is.
+
+    Parameters
+    ----------
+    value : object
+        Of a table from somewhere else, for instance.
 
     >>> visible("good\u202etxt.exe")
     'good⟨U+202E⟩txt.exe'
     """
-    return UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", value) if isinstance(value, str) else value
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", value) if isinstance(value, str) else value
 
 
 def escape(text: object) -> str:
@@ -32,7 +39,7 @@ def escape(text: object) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text of which Markdown takes nothing for markup.
+    """Return a text in which Markdown finds no markup.
 
     >>> escape_markdown("*big* <b>")
     '\\\\*big\\\\* &lt;b&gt;'
@@ -41,43 +48,18 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", one_line).replace("://", "&#58;//")  # or it would be made a link
 
 
-DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
-"""How a text begins that a spreadsheet would take for a formula."""
-
-
-def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with text that a spreadsheet would run as a formula marked as text.
-
-    >>> safe_csv(pd.DataFrame({"name": ["=1+1", "plain"]}))["name"].tolist()
-    ["'=1+1", 'plain']
-    """
-    safe = table.copy(deep=False)
-    for name in safe:
-        if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = _defused_all(safe[name])
-    if not pd.api.types.is_numeric_dtype(safe.index):
-        safe.index = pd.Index(_defused_all(safe.index.to_series()), name=safe.index.name)
-    return safe.rename(columns=_defused).rename_axis(index=_defused(safe.index.name))
-
-
-def _defused_all(column: pd.Series) -> pd.Series:
-    """Return a column with its dangerous texts marked; looked at closely only where there may be any."""
-    if pd.api.types.is_string_dtype(column) and not column.str.contains(DANGEROUS, regex=True, na=False).any():
-        return column
-    return column.map(_defused)
-
-
-def _defused(value: Any) -> Any:
-    starts = isinstance(value, str) and re.search(DANGEROUS, value)
-    return f"'{value}" if starts and value.strip() else value
-
-
 ENTRANTS, LEAVERS = "entrants", "leavers"
 """Customers who were not there before, and those who no longer are."""
 
 
 def number(value: float, digits: int = 3) -> str:
     """Return a number with `digits` significant digits at least, thousands separated, no exponent below a trillion.
+
+    Parameters
+    ----------
+    value : float
+        A missing one becomes a dash.
+    digits : int, default 3
 
     >>> number(12345.678), number(0.012345), number(5.5), number(7.0)
     ('12,346', '0.0123', '5.5', '7')
@@ -93,6 +75,11 @@ def number(value: float, digits: int = 3) -> str:
 
 def percent(share: float) -> str:
     """Return a share in percent, with a decimal below ten.
+
+    Parameters
+    ----------
+    share : float
+        1 for all; a missing one becomes a dash.
 
     >>> percent(0.314), percent(0.0314)
     ('31%', '3.1%')
@@ -152,39 +139,69 @@ def figure(column: str, value: float) -> str:
 def shortened(text: str, most: int) -> str:
     """Return a text of at most `most` characters, cut with an ellipsis.
 
+    Parameters
+    ----------
+    text : str
+    most : int
+        At least 1.
+
     >>> shortened("frequent, mostly home", 10)
     'frequent,…'
     """
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-SEGMENT_COLOURS = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#d55e00",
-    "#7f6a00",
-    "#5d4e9b",
-    "#8a939e",
-    "#222831",
-)
+_PALETTE = "#0072b2 #e69f00 #009e73 #cc79a7 #56b4e9 #d55e00 #7f6a00 #5d4e9b #8a939e #222831"
 """After Okabe and Ito's palette, which people with any kind of colour vision can tell apart."""
 
 
 def segment_colours(segments: Iterable[int]) -> dict[int, str]:
-    """Return the colour of each segment number; beyond ten, evenly spaced hues.
+    """Return the colour of each segment, the same wherever it is drawn.
+
+    Parameters
+    ----------
+    segments : iterable of int
+        Numbers from 1; beyond ten come evenly spaced hues.
+
+    Returns
+    -------
+    dict of int to str
+        In ascending order, as `#rrggbb`.
 
     >>> segment_colours([2, 1, 12])
     {1: '#0072b2', 2: '#e69f00', 12: '#2e78c2'}
     """
-    return {n: _colour(n) for n in sorted({int(segment) for segment in segments})}
+    first = dict(enumerate(_PALETTE.split(), 1))
+    return {n: first.get(n) or _hue(n) for n in sorted({int(segment) for segment in segments})}
 
 
-def _colour(number: int) -> str:
-    if number <= len(SEGMENT_COLOURS):
-        return SEGMENT_COLOURS[number - 1]
-    hue = (number * 0.381966) % 1
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.47, 0.62)
-    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+def _hue(number: int) -> str:
+    parts = colorsys.hls_to_rgb((number * 0.381966) % 1, 0.47, 0.62)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
+
+
+class Finding(ABC):
+    """What was decided and why; the base of a dataclass (`repr=False`) with `reasons` among its fields.
+
+    Attributes
+    ----------
+    reasons : list of str
+        Sentences with the figures that decided.
+    """
+
+    reasons: list[str]
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """Return what was decided in one sentence."""
+
+    def __repr__(self) -> str:
+        return "\n- ".join([self.sentence(), *self.reasons])
+
+    def _repr_html_(self) -> str:
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
+        return f"<p><b>{escape(self.sentence())}</b></p><ul>{reasons}</ul>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was decided as plain types, ready for JSON."""
+        return asdict(self)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import ibis
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -14,15 +15,19 @@ import pytest
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
-from engines import FILES, postgres_server, skip_unless
+from engines import EXTRA, FILES, postgres_server, skip_unless
 from hypothesis import settings
+from ibis import _
 
 from segnb.cluster import assign, centres, fit_segments
 from segnb.data import load_customers
+from segnb.data.behaviour import customer_expression, fetch_customers
+from segnb.data.engines import fetch
 from segnb.history.numbering import number_segments
 from segnb.parameters import Parameters
+from segnb.paths import outputs_folder
 from segnb.prepare import original_units, prepare
-from segnb.runs.store import Run
+from segnb.runs.store import MANIFEST, Workspace, read_manifest, write_manifest
 from segnb.samples import plant_shop
 
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -34,6 +39,33 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
+
+
+def aggregate_customers(purchases, as_of, window_days=0, categories=()):
+    """Return one row per customer with an order in the window, ordered by id."""
+    return fetch_customers(customer_expression(purchases, as_of, window_days, categories))
+
+
+def clv_summary(purchases, as_of):
+    """Return the summary that customer-lifetime-value models expect, one row per customer; days count once.
+
+    After Fader and Hardie's notes on the CDNOW data: `frequency` (repeat purchase days), `recency` (weeks from the
+    first to the last purchase), `T` (weeks from the first purchase to `as_of`), `monetary_value` (mean of these days).
+    """
+    days = (
+        purchases.lines.filter(_.day <= as_of, _.amount >= 0).group_by("customer_id", "day").agg(spent=_.amount.sum())
+    )
+    first = days.group_by("customer_id").agg(first=_.day.min(), last=_.day.max(), n_days=_.count())
+    joined = days.join(first, "customer_id")
+    repeat = joined.filter(joined.day > joined.first).group_by("customer_id").agg(monetary_value=_.spent.mean())
+    table = first.left_join(repeat, "customer_id").select(
+        "customer_id",
+        frequency=first.n_days - 1,
+        recency=first.last.delta(first.first, unit="day") / 7,
+        T=ibis.literal(as_of).delta(first.first, unit="day") / 7,
+        monetary_value=repeat.monetary_value.fill_null(0.0),
+    )
+    return fetch(table).astype({"customer_id": "str"}).set_index("customer_id").sort_index()
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +124,18 @@ SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
 """A run on the table of `write_small`."""
 
 
+FEWER_DRAWS = {"n_boot: int = 50": "n_boot: int = 5", "n_refs: int = 20": "n_refs: int = 5"}
+FEWER_DRAWS |= {"replay_months: int = 6": "replay_months: int = 2"}
+
+
+def with_fewer_draws(notebook):
+    """Let a notebook draw fewer samples than by default; its cells are the same otherwise."""
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            for usual, fewer in FEWER_DRAWS.items():
+                cell.source = cell.source.replace(usual, fewer)
+
+
 def write_small(folder):
     """Write a small table of customers with two kinds of them, and return the folder."""
     rng = np.random.default_rng(0)
@@ -106,6 +150,15 @@ def write_small(folder):
 def survived(record_property):
     """Take down a fault that harmed nothing, for the table at the end."""
     return lambda fault: record_property("survived", fault)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what needs an engine that an extra brings, so that such tests can be run alone."""
+    for item in items:
+        given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        kinds = {each for each in given if isinstance(each, str)}
+        if kinds & EXTRA or "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engines)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -168,9 +221,25 @@ def customers(prefix, sizes, middles=MIDDLES, columns="ab"):
     return pd.DataFrame(X, columns=list(columns), index=ids)
 
 
+class Made(Workspace):
+    """A published run that a test writes to; its manifest follows."""
+
+    def __init__(self, name):
+        super().__init__(name, outputs_folder() / name)
+
+    def write(self, name, value):
+        super().write(name, value)
+        self.vouch()
+
+    def vouch(self, **about):
+        """Write a manifest that says what is there."""
+        known = read_manifest(self.folder) if (self.folder / MANIFEST).exists() else {}
+        write_manifest(self.folder, {"run": self.name, "parameters": {}, "state": "complete"} | known | about)
+
+
 def made(name, table, k=3, columns=None, **given):
-    """Carry steps 1 and 3 out as the notebooks do, and return the run with its numbering."""
-    run, prepared = Run(name), prepare(table, list(columns or table), outliers="keep", transform="none")
+    """Do steps 1 and 3 as the notebooks do, and return the run with its numbering."""
+    run, prepared = Made(name), prepare(table, list(columns or table), outliers="keep", transform="none")
     features = prepared.features
     run.write("customers.parquet", prepared.customers)
     settings = Parameters(run=name, customers="t.csv", purchases="", outliers="keep", transform="none").model_dump()

@@ -21,6 +21,7 @@ FILES = {
     "spark": "pyspark://",
 }
 KINDS = [*FILES, "postgres"]
+EXTRA = {"polars", "spark", "postgres"}
 every_engine = pytest.mark.parametrize("engine", KINDS, indirect=True)
 
 

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 from conftest import SMALL, segnb, write_small
 
+from segnb import notebook as show
 from segnb.errors import DataError, SegnbError
 from segnb.history.score import read_new_customers, score_customers
-from segnb.notebook import show
 from segnb.parameters import check_parameters
 from segnb.runs.kernels import declared_parameters, load_notebook
-from segnb.runs.store import Run
+from segnb.runs.store import Workspace
 
 ROWS = [f"c{number},{number % 7},{number * number % 11}.5,{'xyz'[number % 3]}" for number in range(30)]
 PLAIN = "customer_id,a,b,kind\n" + "\n".join(ROWS) + "\n"
@@ -119,7 +119,7 @@ TABLES = {
                            "'b' is datetime64.*, not a number"),
     "column that is not there": ("t.csv", PLAIN, {"features": ["a", "z"]}, "features: no column 'z'; the columns are"),
     "descriptor that is not there": ("t.csv", PLAIN, {"descriptors": ["z"]}, "descriptors: no column 'z'"),
-    "weight of no column": ("t.csv", PLAIN, {"weights": {"z": 2.0}}, "weights: 'z' is no clustering column"),
+    "weight of no column": ("t.csv", PLAIN, {"weights": {"z": 2.0}}, "weights: 'z' is not a clustering column"),
     "feature that is mostly missing": ("t.csv", "customer_id,a,b\n" + "".join(f"c{n},{n % 5},{n if n < 2 else ''}\n"
                                        for n in range(30)), {"features": ["a", "b"]}, r"'b' \(93%\) is mostly missing"),
     "all values the same": ("t.csv", "customer_id,a\n" + "".join(f"c{n},5\n" for n in range(30)), {}, "only one value"),
@@ -180,45 +180,45 @@ def test_odd_customer_table_goes_on_and_is_counted(project, case):
     name, content, given, rule, affected = GO_ON[case]
     (project / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     carry_out("prepare", run="r", customers=name, purchases="", **given)
-    log = Run("r").read("row_log.csv").set_index("rule")["affected"]
+    log = Workspace("r").read("row_log.csv").set_index("rule")["affected"]
     assert log.loc[[rule]].sum() == affected, log
 
 
 def test_ids_are_kept_to_the_letter(project):
     (project / "t.csv").write_text(PLAIN.replace("c7,", "007,").replace("c8,", "NA,").replace("c9,", f"{2**53 + 1},"))
     carry_out("prepare", run="r", customers="t.csv", purchases="")
-    assert {"007", "NA", "9007199254740993"} <= set(Run("r").read("customers.parquet").index)
+    assert {"007", "NA", "9007199254740993"} <= set(Workspace("r").read("customers.parquet").index)
 
 
 def test_ids_that_look_alike_are_one_where_a_person_says_so(project):
     (project / "t.csv").write_text(PLAIN.replace("c7,", "c7 ,") + "e\u0301,1,1.5,x\n")
     carry_out("prepare", run="r", customers="t.csv", purchases="", reading={"ids": "normalise"})
-    assert {"c7", "é"} <= set(Run("r").read("customers.parquet").index)
+    assert {"c7", "é"} <= set(Workspace("r").read("customers.parquet").index)
     (project / "l.csv").write_text(LOG.replace("c3,", "c3 ,", 1))
     for reading, customers in (({}, 10), ({"ids": "normalise"}, 9)):
         given = {"customers": "", "purchases": "l.csv", "purchase_columns": LOG_COLUMNS, "reading": reading}
         carry_out("prepare", run="r", **given)
-        assert len(Run("r").read("customers.parquet")) == customers
+        assert len(Workspace("r").read("customers.parquet")) == customers
 
 
 LOGS = {
     # case: file, content, parameters, what is said
     "header only": ("l.csv", LOG.splitlines()[0] + "\n", {}, "l.csv: no rows"),
-    "dollars": ("l.csv", LOG.replace(",7.5", ',"$1,234.50"'), {}, r"1 value that is no number \(row 9: '\$1,234.50'"),
+    "dollars": ("l.csv", LOG.replace(",7.5", ',"$1,234.50"'), {}, r"1 value that isn't a number \(row 9: '\$1,234.50'"),
     "two currencies": ("l.csv", LOG.replace(",7.5", ",7 EUR").replace(",8.5", ",8 USD"), {}, "EUR, USD seen"),
     "a column of currencies": ("l.csv", LOG.replace("amount", "amount,currency").replace(".5\n", ".5,EUR\n", 9).replace(
         ".5\n", ".5,USD\n"), {}, r"'currency' tells of 2 currencies \(EUR, USD\), which cannot be added up"),
-    "dates in two ways": ("l.csv", LOG.replace("2026-02-15", "15/02/2026"), {}, r"10 values that are no dates \(row 3"),
+    "dates in two ways": ("l.csv", LOG.replace("2026-02-15", "15/02/2026"), {}, r"10 values that aren't dates \(row 3"),
     "day and month swapped": ("l.csv", LOG.replace("2026-02-15", "31/12/2025").replace("2026-0", "0").replace(
-        "-15", "/01/2026"), {"reading": {"dates": "%m/%d/%Y"}}, "10 values that are no dates .*'31/12/2025'"),
-    "words for dates": ("l.csv", LOG.replace("2026", "soon"), {}, "60 values that are no dates"),
+        "-15", "/01/2026"), {"reading": {"dates": "%m/%d/%Y"}}, "10 values that aren't dates .*'31/12/2025'"),
+    "words for dates": ("l.csv", LOG.replace("2026", "soon"), {}, "60 values that aren't dates"),
     "some times with a zone": ("l.csv", LOG.replace("2026-02-15", "2026-02-15T10:00+01:00"), {},
                                "10 times with a time zone .*, say whose days count"),
     "a date years after all others": ("l.csv", LOG + LOG.partition("\n")[2] * 3 + "c1,o99,2071-01-01,5\n", {},
                                       "1 order lines from 2071-01-01 on lie more than 365 days after all others"),
     "only dates that stand for none": ("l.csv", LOG.replace("2026", "9999"), {}, "none of the 60 lines has a customer"),
-    "infinite amount": ("l.csv", LOG.replace(",7.5", ",inf"), {}, r"1 amount beyond 1e\+15 \(row 9: 'inf'\)"),
-    "absurd amount": ("l.csv", LOG.replace(",7.5", ",7e300"), {}, r"1 amount beyond 1e\+15"),
+    "infinite amount": ("l.csv", LOG.replace(",7.5", ",inf"), {}, r"1 value beyond 1e\+15 \(row 9: 'inf'\)"),
+    "absurd amount": ("l.csv", LOG.replace(",7.5", ",7e300"), {}, r"1 value beyond 1e\+15"),
     "absurd amount in parquet": ("l.parquet", parquet(pd.read_csv(io.StringIO(LOG)).assign(amount=1e300)), {},
                                  "60 amounts are infinite or beyond"),
     "nested parquet": ("l.parquet", parquet(pd.read_csv(io.StringIO(LOG)).assign(amount=[[1]] * 60)), {},
@@ -258,7 +258,7 @@ def test_odd_log_goes_on_and_is_counted(project, case):
     (project / "l.csv").write_text(content)
     as_of = "2026-05-20" if "after" in rule else ""
     carry_out("prepare", run="r", customers="", purchases="l.csv", purchase_columns=LOG_COLUMNS, as_of=as_of)
-    assert Run("r").read("row_log.csv").set_index("rule")["affected"].loc[rule] == affected
+    assert Workspace("r").read("row_log.csv").set_index("rule")["affected"].loc[rule] == affected
 
 
 def test_sums_of_whole_numbers_do_not_wrap(project):
@@ -267,15 +267,15 @@ def test_sums_of_whole_numbers_do_not_wrap(project):
     columns = {"date": "d", "quantity": "q", "price": "p"}
     given = {"customers": "", "purchases": "l.parquet", "customer_id": "c", "purchase_columns": columns}
     carry_out("prepare", run="r", **given)
-    assert Run("r").read("customers.parquet")["spend"].tolist() == [4 * 2.0**40 * 200, 2.0**40 * 200]
+    assert Workspace("r").read("customers.parquet")["spend"].tolist() == [4 * 2.0**40 * 200, 2.0**40 * 200]
 
 
 def test_column_of_decimals_is_one_of_numbers(project):
     decimals = [None, *(Decimal(number) / 4 for number in range(1, 30))]
     TABLE.assign(b=decimals).to_parquet(project / "t.parquet")
     carry_out("prepare", run="r", customers="t.parquet", purchases="", missing="drop")
-    assert "b" in Run("r").read("prepare.json")["columns"]
-    assert Run("r").read("customers.parquet")["b"].dropna().sort_values().tolist() == [
+    assert "b" in Workspace("r").read("prepare.json")["columns"]
+    assert Workspace("r").read("customers.parquet")["b"].dropna().sort_values().tolist() == [
         number / 4 for number in range(1, 30)
     ]
 
@@ -307,7 +307,7 @@ def test_too_few_customers_are_told_before_anything_is_fitted(project, case):
 def test_ten_thousand_columns_are_refused(project):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(30, 2500)), columns=[f"x{j}" for j in range(2500)])
-    run = Run("r")
+    run = Workspace("r")
     run.write("features.parquet", table)
     with pytest.raises(SegnbError, match="2,?500 .*2,?000"):
         carry_out("choose_k", run="r", n_boot=2, n_refs=2)
@@ -375,19 +375,19 @@ def test_bad_table_to_score_ends_in_a_line(scored, tmp_path, monkeypatch, case):
     monkeypatch.chdir(scored)
     (tmp_path / "new.csv").write_text(content)
     with pytest.raises(DataError, match=message):
-        score_customers(Run("r"), read_new_customers(Run("r"), str(tmp_path / "new.csv")))
+        score_customers(Workspace("r"), read_new_customers(Workspace("r"), str(tmp_path / "new.csv")))
 
 
 def test_columns_are_scored_by_their_names_and_arrays_refused(scored, monkeypatch):
     monkeypatch.chdir(scored)
     table = pd.read_csv("customer_data.csv").set_index("customer_id")
-    own = score_customers(Run("r"), table).table
-    mixed = score_customers(Run("r"), table[["feature3", "feature1", "feature2"]].assign(more=1))
+    own = score_customers(Workspace("r"), table).table
+    mixed = score_customers(Workspace("r"), table[["feature3", "feature1", "feature2"]].assign(more=1))
     pd.testing.assert_frame_equal(mixed.table, own)
     assert any("more" in note for note in mixed.notes)
     with pytest.raises(TypeError, match="a DataFrame whose columns have the run's names, not ndarray"):
-        score_customers(Run("r"), table.to_numpy())
-    far = score_customers(Run("r"), table.head(2) * 1e6)
+        score_customers(Workspace("r"), table.to_numpy())
+    far = score_customers(Workspace("r"), table.head(2) * 1e6)
     assert far.table["unlike"].all()
 
 
@@ -399,10 +399,10 @@ def test_number_of_cases():
 TWICE = ["-p", "customers=t.csv", "-p", "purchases=", "-p"]
 
 LINES = {
-    "a day that is none": (["run", "day.yaml"], "day.yaml: no YAML: day is out of range for month"),
-    "a day that is none, in a list": (["run", "-p", "features=[2026-02-30]"], "the value is no YAML"),
-    "an address that is none": (["run", "-p", "engine=postgres://[x"], "this is no address: Invalid IPv6 URL"),
-    "an address that is none, for init": (["init", "t", "--engine", "postgres://[x"], "this is no address"),
+    "a day that is none": (["run", "day.yaml"], "day.yaml: isn't valid YAML: day is out of range for month"),
+    "a day that is none, in a list": (["run", "-p", "features=[2026-02-30]"], "the value isn't valid YAML"),
+    "an address that is none": (["run", "-p", "engine=postgres://[x"], "this isn't an address: Invalid IPv6 URL"),
+    "an address that is none, for init": (["init", "t", "--engine", "postgres://[x"], "this isn't an address"),
     "a name too long for a file": (["run", "-p", f"customers={'x' * 300}.csv", "-p", "purchases="], "too long"),
     "a home of nobody": (["run", "-p", "customers=~nobody-here/x.csv", "-p", "purchases="], "no such file"),
     "a name that is empty": (["run", "-p", "names={1: ''}"], "segment 1 has an empty name"),
@@ -447,5 +447,5 @@ def test_rare_values_are_kept_and_durations_are_no_numbers(project):
     table = pd.DataFrame({"spend": rng.normal(size=900), "rare": [1.0 + n for n in range(5)] + [0.0] * 895})
     table.assign(since=pd.to_timedelta(range(900), unit="D")).to_parquet(project / "t.parquet")
     carry_out("prepare", run="r", customers="t.parquet", purchases="")
-    assert Run("r").read("prepare.json")["columns"] == ["spend", "rare"]
-    assert Run("r").read("features.parquet")["rare"].nunique() > 1
+    assert Workspace("r").read("prepare.json")["columns"] == ["spend", "rare"]
+    assert Workspace("r").read("features.parquet")["rare"].nunique() > 1

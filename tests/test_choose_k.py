@@ -14,6 +14,7 @@ from scipy.stats import entropy
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.metrics import (
+    adjusted_rand_score,
     calinski_harabasz_score,
     davies_bouldin_score,
     homogeneity_score,
@@ -25,6 +26,7 @@ from sklearn.metrics import (
 from segnb.choose_k import (
     decide,
     evidence,
+    evidence_rows,
     limits,
     segment_flows,
     segment_origins,
@@ -32,13 +34,12 @@ from segnb.choose_k import (
     silhouettes,
     summary,
 )
-from segnb.choose_k.evidence import evidence_rows, make_frame
 from segnb.choose_k.resampling import (
+    adjusted_rand,
     bar,
     fit_kmeans,
-    gap_choice,
     gap_statistic,
-    log_inertia,
+    make_frame,
     prediction_strength,
     segment_jaccards,
 )
@@ -261,6 +262,36 @@ def test_segment_that_is_cut_at_random_is_the_unstable_one():
     assert found["customers"].tolist() == np.bincount(labels).tolist()
 
 
+@pytest.mark.parametrize("names", [["b", "a", "c"], [7, 2, 40], [False, True, True]])
+def test_stability_of_labels_of_any_kind_on_a_plain_table(blobs, names):
+    labels = KMeans(3, n_init=3, random_state=0).fit_predict(blobs)
+    table = blobs.set_index(np.arange(150)[::-1] * 3)
+    own = pd.Series(np.asarray(names)[labels], index=table.index)
+    found = segment_stability(table, own, n_boot=5)
+    assert found["segment"].tolist() == sorted(set(names))
+    assert found.set_index("segment")["customers"].to_dict() == own.value_counts().to_dict()
+    pd.testing.assert_frame_equal(segment_stability(table.to_numpy(), own.tolist(), n_boot=5), found)
+    if len(set(names)) == 3:
+        of_k = segment_stability(blobs, {3: labels}, n_boot=5).set_index("segment")["jaccard"]
+        np.testing.assert_allclose(found.set_index("segment")["jaccard"].loc[names], of_k)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([0, 1], "2 labels for 3 rows"), (["a", None, "b"], "1 missing"), ([5, 5, 5], "1 different labels")],
+)
+def test_stability_of_no_labeling_is_refused(labels, message):
+    with pytest.raises(DataError, match=message):
+        segment_stability(np.arange(3.0)[:, None], labels)
+
+
+def test_evidence_of_mixed_number_types_is_that_of_their_values(blobs, blob_evidence):
+    mixed = blobs.assign(a=blobs["a"].astype(object), b=blobs["b"].astype("Float64"))
+    with pytest.raises(DataError, match="aren.t numbers: a"):
+        evidence(mixed, k_max=5, **QUICK)
+    pd.testing.assert_frame_equal(evidence(mixed.astype({"a": "Float64"}), k_max=5, **QUICK), blob_evidence)
+
+
 def test_flows_count_every_customer_at_every_k(blobs):
     labelings = {k: KMeans(k, n_init=3, random_state=0).fit_predict(blobs) for k in (2, 3, 4)}
     flows = segment_flows(blobs, labelings, 3)
@@ -287,8 +318,8 @@ def test_gap_on_the_papers_simulations(draw, k):
     named = []
     for _ in range(10):
         rows = make_frame(draw(rng), 1000, seed=0).rows
-        logs = [log_inertia(fit_kmeans(rows, each, 0, n_init=5)) for each in range(1, 6)]
-        named.append(gap_choice(*gap_statistic(logs, rows, range(1, 6), n_refs=20, seed=0)))
+        models = {each: fit_kmeans(rows, each, 0, n_init=5) for each in range(1, 6)}
+        named.append(gap_statistic(rows, models, n_refs=20, seed=0)["gap_k"].iloc[0])
     assert named.count(k) >= 9
 
 
@@ -325,7 +356,7 @@ def test_one_column_and_more_columns_than_rows_get_a_verdict(shape):
         (np.zeros((20, 10_000)), {}, "10,000 columns, at most 2,000 .* choose features"),
         (np.zeros((0, 3)), {}, r"shape \(0, 3\)"),
         (np.zeros(7), {}, r"shape \(7,\)"),
-        (pd.DataFrame({"a": [1.0] * 9, "town": ["x"] * 9}), {}, "no numbers: town; encode or drop"),
+        (pd.DataFrame({"a": [1.0] * 9, "town": ["x"] * 9}), {}, "aren.t numbers: town; encode or drop"),
         (np.arange(50.0)[:, None], {"n_boot": 1}, "n_boot=1: needs at least 2"),
         (np.arange(50.0)[:, None], {"n_refs": 0}, "n_refs=0: needs at least 1"),
         (np.arange(50.0)[:, None], {"n_init": 0}, "n_init=0: needs at least 1"),
@@ -353,6 +384,15 @@ def test_summary_says_what_was_found(blobs, blob_evidence, verdict):
         blob_evidence, choice, stability.assign(jaccard=[0.5, 0.9, 0.7])
     )
     assert "Segment 2 would" in summary(blob_evidence, choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
+    assert summary(blob_evidence, choice, segment_stability(blobs, labels + 1, n_boot=3)) == text
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
+def test_adjusted_rand_is_scikit_learns_to_the_bit(n_rows, k, other_k, seed):
+    rng = np.random.default_rng(seed)
+    one, other = rng.integers(k, size=n_rows), rng.integers(other_k, size=n_rows)
+    assert adjusted_rand(one, other) == adjusted_rand_score(one, other)
 
 
 def test_limits_name_the_sample_the_range_and_the_other_opinions(many):
@@ -384,3 +424,16 @@ def test_pictures_are_drawn_from_the_rows_of_the_evidence():
     model = KMeans(3, n_init=10, random_state=0).fit(rows)
     assert silhouette_score(rows, model.labels_) == pytest.approx(table.loc[3, "silhouette"], abs=1e-6)
     assert evidence_rows(X, 900) is X
+
+
+def test_a_single_k_flows_nowhere():
+    assert segment_flows(np.eye(3), {2: np.array([0, 0, 1])}, 2).empty
+
+
+@pytest.mark.parametrize(
+    ("tried", "message"), [(range(2, 9), "k=8 is not less than the 8"), (range(2, 5), "k=4 is more")]
+)
+def test_rows_for_more_segments_than_they_can_hold_are_refused_before_a_fit(tried, message):
+    rows = pd.DataFrame({"a": [0.0, 1, 2, 0, 1, 2, 0, 1]})
+    with pytest.raises(DataError, match=message):
+        evidence_rows(rows, tried=tried)

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.cluster import KMeans
+from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
+from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score, euclidean_distances
+from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segnb.cluster import (
@@ -15,13 +17,14 @@ from segnb.cluster import (
     centres,
     cluster_sentences,
     fit_segments,
-    project,
+    from_labels,
+    number_by_size,
     second_opinions,
-    separating_features,
     start_centres,
 )
 from segnb.errors import DataError
 from segnb.prepare import original_units, prepare
+from segnb.runs.store import Workspace
 
 
 def test_planted_segments_come_back(shop, assigned):
@@ -101,17 +104,6 @@ def test_second_opinions_agree_on_separate_groups():
     assert len(cluster_sentences(assign(fit_segments(X, 2), X), opinions)) == 3
 
 
-def test_separating_feature_comes_first():
-    table = pd.DataFrame({"noise": [1.0, 2, 1, 2], "signal": [0.0, 0.1, 9, 9.1]})
-    assert separating_features(table, pd.Series([1, 1, 2, 2]))[0] == "signal"
-
-
-def test_projection_of_a_single_feature_is_flat():
-    view = project(pd.DataFrame({"a": [0.0, 1, 2]}))
-    assert view.points["second"].eq(0).all()
-    assert view.shares == (1.0, 0.0)
-
-
 def test_classic_example_gives_scikit_learns_partition():
     X = pd.DataFrame(np.random.default_rng(1).normal(size=(200, 3)), columns=["feature1", "feature2", "feature3"])
     choices = {"outliers": "keep", "transform": "none", "scale": "none"}
@@ -153,3 +145,107 @@ def test_seed_order_and_threads_move_near_ties_only(prepared, assigned, change):
     moved = again.loc[clear, "segment"] != assigned.loc[clear, "segment"]
     assert moved.mean() < 0.001
     assert (~clear).mean() < 0.05, "nearly every customer is clear"
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    """Two wide clouds and a narrow one between them, so that mixtures and k-means draw other borders."""
+    X, _ = make_blobs([60, 90, 50], centers=[[0, 0], [6, 0], [3, 1]], cluster_std=[1.5, 1.5, 0.3], random_state=0)
+    return pd.DataFrame(X, columns=["a", "b"], index=range(1000, 1200))
+
+
+ELSEWHERE = {
+    "Gaussian mixture": lambda X: GaussianMixture(3, random_state=0).fit_predict(X),
+    "Ward": lambda X: AgglomerativeClustering(3).fit_predict(X),
+    "a person's own words": lambda X: pd.cut(X["a"], [-99, 2, 4, 99], labels=["left", "middle", "right"]),
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_labels_from_elsewhere_take_the_place_of_k_means(kind, clouds, tmp_path):
+    labels = pd.Series(np.asarray(ELSEWHERE[kind](clouds)))
+    made = from_labels(clouds, labels)
+    assert (pd.crosstab(labels, made.labels_) > 0).to_numpy().sum() == 3, "the same segments under other names"
+    assert (np.diff(np.bincount(made.labels_)) <= 0).all(), "the largest is first"
+    means = clouds.groupby(made.labels_).mean()
+    assert made.inertia_ == pytest.approx(((clouds - means.to_numpy()[made.labels_]) ** 2).to_numpy().sum())
+    run = Workspace("own", tmp_path)
+    run.write("model.skops", made)
+    model = run.read("model.skops")
+    np.testing.assert_allclose(model.cluster_centers_, means)
+    np.testing.assert_array_equal(model.predict(clouds), euclidean_distances(clouds, means).argmin(axis=1))
+    np.testing.assert_allclose(model.transform(clouds), euclidean_distances(clouds, means))
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    assert (model.n_features_in_, model.n_clusters, model.n_iter_) == (2, 3, 0)
+
+
+def test_given_labels_are_kept_though_another_centre_is_nearer(clouds):
+    model = from_labels(clouds, ELSEWHERE["Gaussian mixture"](clouds))
+    own, nearest = assign(model, clouds, [7, 8, 9], fitted=True), assign(model, clouds, [7, 8, 9])
+    np.testing.assert_array_equal(own["segment"], model.labels_ + 7)
+    moved = own["segment"] != nearest["segment"]
+    assert moved.any()
+    assert own.loc[moved, "confidence"].eq(0).all()
+    pd.testing.assert_frame_equal(own[~moved], nearest[~moved])
+    distances = model.transform(clouds)
+    to_own = distances[np.arange(len(clouds)), model.labels_]
+    distances[np.arange(len(clouds)), model.labels_] = np.inf
+    shadow = 2 * to_own / (to_own + distances.min(axis=1))
+    np.testing.assert_allclose(own["confidence"], np.maximum(1 - shadow, 0), atol=1e-12)
+
+
+def test_fitted_rows_of_k_means_are_at_their_nearest_centre(prepared, model, assigned):
+    pd.testing.assert_frame_equal(assign(model, prepared.features, fitted=True), assigned, check_exact=True)
+
+
+def test_own_labels_keep_their_numbers_in_another_order(clouds):
+    model = from_labels(clouds, ELSEWHERE["Ward"](clouds))
+    carried, numbering = carry_numbers(model, {0: 2, 2: 1}, [1, 2, 3], {}, "earlier")
+    assert numbering.numbers == [1, 2, 4]
+    before, after = (assign(each, clouds, fitted=True)["segment"] for each in (model, carried))
+    assert after.map({1: 3, 2: 1, 3: 2}).tolist() == before.tolist()
+
+
+def test_noise_joins_the_nearest_centre_and_does_not_move_it():
+    X, _ = make_blobs([60, 50, 5], centers=[[0, 0], [9, 0], [4, 9]], random_state=0)
+    clouds = pd.DataFrame(X)
+    labels = HDBSCAN(min_cluster_size=20, copy=True).fit_predict(clouds)
+    noise = labels == -1
+    assert 0 < noise.sum() < 20
+    model = from_labels(clouds, labels)
+    known = clouds[~noise].groupby(model.labels_[~noise]).mean()
+    np.testing.assert_allclose(model.cluster_centers_, known)
+    np.testing.assert_array_equal(model.labels_[noise], model.predict(clouds)[noise])
+    assert adjusted_rand_score(labels[~noise], model.labels_[~noise]) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_labels_of_a_plain_array_predict_on_arrays_of_its_type(clouds, dtype):
+    X = (10 * clouds).to_numpy().astype(dtype)
+    model = from_labels(X, np.arange(200) % 2)
+    assert set(model.predict(X)) <= {0, 1}
+    assert not hasattr(model, "feature_names_in_")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, 2], "labels: 2 for 3 customers; give one for each"),
+        (["a", None, "b"], "labels: 1 are missing"),
+        ([1.0, np.nan, np.nan], "labels: 2 are missing"),
+        (["a", "a", "a"], "fewer than 2 different"),
+        ([-1, -1, 0], "fewer than 2 different"),
+    ],
+)
+def test_labels_that_make_no_segments_are_refused(labels, message):
+    with pytest.raises(DataError, match=message):
+        from_labels(np.arange(3.0)[:, None], labels)
+
+
+def test_plain_k_means_is_numbered_as_fit_segments_does(prepared):
+    with threadpool_limits(1):
+        plain = KMeans(4, n_init=2, random_state=3).fit(prepared.features)
+    own = fit_segments(prepared.features, 4, n_init=2, seed=3)
+    np.testing.assert_array_equal(number_by_size(plain).labels_, own.labels_)
+    np.testing.assert_array_equal(number_by_size(plain).cluster_centers_, own.cluster_centers_)
+    assert (np.diff(np.bincount(own.labels_)) <= 0).all()

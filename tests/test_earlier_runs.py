@@ -5,33 +5,29 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import MIDDLES, customers, made, segnb
+from conftest import MIDDLES, Made, customers, made, segnb
 
 from segnb.errors import DataError, RunError
-from segnb.history.series import series_of, timeline
-from segnb.history.snapshots import earlier_snapshot, snapshot_of
+from segnb.history.snapshots import earlier_snapshot, series_of, snapshot_of, timeline
 from segnb.iterate import decide, decompose, drift, match_segments
 from segnb.parameters import Parameters
-from segnb.runs.run import NEEDED, check_earlier
-from segnb.runs.store import Run, write_manifest
+from segnb.runs.store import NEEDED, Run, Workspace, check_earlier
 
 
 def published(name, table, previous="", **given):
-    """Return a run as `made` makes it, with a manifest."""
+    """Return a run as `made` makes it, its manifest naming the run before it."""
     run, _ = made(name, table, previous=previous, **given)
-    write_manifest(run.folder, {"run": name, "parameters": {"previous": previous}, "state": "complete"})
+    run.vouch(parameters={"previous": previous})
     return run
 
 
 def compared(run, previous):
     """Return the decision of a run beside an earlier one, as the notebook comes to it."""
     before, notes = earlier_snapshot(run, Parameters(run=run.name, previous=previous))
-    if before is None:
-        return decide(None, why_not=notes[0])
     now = snapshot_of(run)
     changes = decompose(before, now, n_refits=3)
     drifts = drift(before.customers, now.customers, [name for name in before.columns if name in now.customers])
-    return decide(changes, drifts, before.label)
+    return decide(changes, drifts, before.label, why_not=" ".join(notes))
 
 
 SAME = customers("x", [60, 40, 20])
@@ -117,28 +113,32 @@ def test_runs_that_are_there_are_named_where_one_is_not(project):
         check_earlier("previous", "nix")
 
 
-def test_whole_run_is_accepted_and_a_run_made_by_hand_too(project):
-    published("one", SAME)
-    check_earlier("previous", "one")
-    run, _ = made("two", SAME)
-    check_earlier("previous", "two")
-    assert set(NEEDED) <= set(run.artifacts())
-
-
-def test_changed_artifact_is_not_read_but_one_written_by_the_package_is(project):
+def test_whole_run_is_accepted_and_what_was_written_by_hand_is_not(project):
     run = published("one", SAME)
-    centres = run.read("centres.csv")
-    run.write("centres.csv", centres.assign(a=0.0))
-    assert run.read("centres.csv")["a"].tolist() == [0, 0, 0], "a notebook in JupyterLab may write again"
+    check_earlier("previous", "one")
+    assert set(NEEDED) <= set(run.artifacts())
+    by_hand = Workspace("two")
+    for name in NEEDED:
+        by_hand.write(name, run.read(name))
+    with pytest.raises(DataError, match="previous='two': there is no such run in .*; the runs there are one$"):
+        check_earlier("previous", "two")
+
+
+def test_changed_artifact_is_not_read_but_one_written_by_hand_is_from_its_own_place(project):
+    run = published("one", SAME)
+    by_hand, centres = Workspace("one"), run.read("centres.csv")
+    by_hand.write("centres.csv", centres.assign(a=0.0))
+    assert by_hand.read("centres.csv")["a"].tolist() == [0, 0, 0], "a notebook in JupyterLab may write again"
+    pd.testing.assert_frame_equal(Run("one").read("centres.csv"), centres)
     (run.folder / "centres.csv").write_text("segment,a,b\n1,2,3\n")
     with pytest.raises(RunError, match=r"centres.csv: cannot be read \(it is not the file that run.json lists"):
-        run.read("centres.csv")
+        Run("one").read("centres.csv")
 
 
 def test_series_goes_back_as_far_as_the_runs_are_there(project):
     for name, previous in (("may", "april"), ("june", "may"), ("july", "june")):
         run = published(name, SAME, previous=previous if previous != "april" else "")
-        write_manifest(run.folder, {"run": name, "parameters": {"previous": previous}, "state": "complete"})
+        run.vouch(parameters={"previous": previous})
         run.write("choice.json", {"k": 3, "verdict": "natural"})
         run.write("evidence.csv", pd.DataFrame({"k": [2, 3], "silhouette": [0.1, 0.7]}))
         run.write("decision.json", {"decision": "keep"})
@@ -152,15 +152,15 @@ def test_series_goes_back_as_far_as_the_runs_are_there(project):
 
 
 def test_series_of_runs_that_name_each_other_ends(project):
-    published("one", SAME)
+    run = published("one", SAME)
     published("two", SAME, previous="one")
-    write_manifest(Run("one").folder, {"run": "one", "parameters": {"previous": "two"}})
+    run.vouch(parameters={"previous": "two"})
     runs, _ = series_of(Run("two"), "one")
     assert [each.name for each in runs] == ["one", "two"]
 
 
 def test_timeline_of_a_run_that_has_only_begun_is_mostly_missing(project):
-    run = Run("one")
+    run = Made("one")
     run.write("prepare.json", {"as_of": "2026-05-01"})
     line = timeline([run])
     assert line.loc[0, ["run", "as_of", "decision"]].tolist() == ["one", "2026-05-01", ""]

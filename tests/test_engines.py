@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, segnb
+from conftest import ROOT, clv_summary, segnb
 from engines import PASSWORD, every_engine, free_port
 
-from segnb.data import clv_summary, load_customers, open_purchases
+from segnb.data import load_customers, open_purchases
 from segnb.data.engines import connect
 from segnb.errors import DataError, RunError
 from segnb.parameters import check_parameters, read_preset
@@ -229,9 +229,13 @@ def test_connection_that_is_lost_in_the_middle_ends_in_one_line(warehouse):
         clv_summary(purchases, purchases.last_day)
 
 
-def test_missing_driver_names_the_extra(monkeypatch):
+@pytest.mark.parametrize("by_ibis", [True, False])
+def test_missing_driver_names_the_extra(monkeypatch, by_ibis):
     def gone(address):
-        raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
+        missing = ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
+        if by_ibis:
+            raise ImportError("Failed to import the postgres backend") from missing
+        raise missing
 
     monkeypatch.setattr("segnb.data.engines._CONNECTORS", {"postgres": gone})
     with pytest.raises(DataError, match=r"psycopg is not there; pip install 'segnb\[postgres\]' brings it"):

@@ -42,15 +42,12 @@ def into_engine(engine, tmp_path):
 
 def expression(table, snapshot, **given):
     names = {number: f"name {number}" for number in snapshot.numbers}
-    model, farthest = snapshot.model.cluster_centers_, snapshot.farthest
-    return score_expression(
-        table, "customer_id", snapshot.columns, snapshot.pipeline, model, snapshot.numbers, names, farthest, **given
-    )
+    return score_expression(table, "customer_id", snapshot, names, **given)
 
 
 @pytest.fixture(scope="module")
 def snapshot(prepared, model):
-    return Snapshot("shop", prepared.customers, prepared.columns, prepared.pipeline, model, [1, 2, 4, 5, 7])
+    return Snapshot(prepared.customers, prepared.columns, prepared.pipeline, model, [1, 2, 4, 5, 7])
 
 
 @every_engine
@@ -122,7 +119,7 @@ def test_value_without_a_logarithm_is_unlike_anyone_in_every_engine(into_engine,
     ids = pd.Index([f"c{n:03d}" for n in range(120)], name="customer_id")
     table = pd.DataFrame(rng.lognormal(np.repeat([[1.0], [4.0]], 60, axis=0), 0.3, (120, 2)), ids, ["a", "b"])
     made = prepare(table, ["a", "b"], outliers=outliers, transform="log")
-    snapshot = Snapshot("t", table, ["a", "b"], made.pipeline, fit_segments(made.features, 2), [1, 2])
+    snapshot = Snapshot(table, ["a", "b"], made.pipeline, fit_segments(made.features, 2), [1, 2])
     new = table.copy()
     new.iloc[3:6, 0] = [-50.0, -1.0, -0.5]
     found = fetch(expression(into_engine(new), snapshot)).set_index("customer_id").loc[ids]
@@ -138,14 +135,14 @@ def test_value_without_a_logarithm_is_unlike_anyone_in_every_engine(into_engine,
 def test_quantile_transform_has_no_expression(prepared):
     made = prepare(prepared.customers, ["orders", "spend"], transform="quantile")
     table = connect().create_table("t", pa.Table.from_pandas(prepared.customers[["orders", "spend"]]))
-    with pytest.raises(DataError, match="QuantileTransformer cannot be carried out by an engine; score a file"):
+    with pytest.raises(DataError, match="an engine cannot compute QuantileTransformer; score a file"):
         feature_columns(table, made.pipeline, ["orders", "spend"])
 
 
 def test_single_feature_and_equal_distances_give_the_first_segment():
     table = pd.DataFrame({"a": [0.0, 5, 10, 10]}, index=pd.Index(list("wxyz"), name="customer_id"))
     made = prepare(table, ["a"], outliers="keep", transform="none", scale="none")
-    snapshot = Snapshot("t", table, ["a"], made.pipeline, fit_segments(table.iloc[[0, 2, 3]], 2))
+    snapshot = Snapshot(table, ["a"], made.pipeline, fit_segments(table.iloc[[0, 2, 3]], 2))
     there = connect().create_table("t", pa.Table.from_pandas(table.reset_index(), preserve_index=False))
     found = fetch(expression(there, snapshot)).set_index("customer_id").loc[list("wxyz")]
     assert found["segment"].tolist() == [2, 1, 1, 1]
@@ -154,7 +151,7 @@ def test_single_feature_and_equal_distances_give_the_first_segment():
 
 @every_engine
 def test_sample_of_many_customers_is_drawn_by_their_ids(engine, monkeypatch):
-    monkeypatch.setattr("segnb.data.customers.MOST_CUSTOMERS", 500)
+    monkeypatch.setattr("segnb.data.MOST_CUSTOMERS", 500)
     first, again, other = (
         load_customers(check_parameters({"engine": engine, "customers": "", "seed": seed})) for seed in (0, 0, 1)
     )

@@ -14,9 +14,9 @@ import pytest
 from conftest import ROOT, SMALL, segnb, write_small
 
 from segnb.errors import DataError, RunError
-from segnb.paths import STEPS, exchange, notebook_path, sha256
+from segnb.paths import STEPS, notebook_path, sha256
 from segnb.runs.run import run_workflow
-from segnb.runs.stage import Lock, Stage
+from segnb.runs.stage import Stage
 from segnb.runs.store import WRITTEN_BY, Run, read_manifest
 
 MIDDLE = {
@@ -27,6 +27,8 @@ MIDDLE = {
     "iterate": "decision.json",
 }
 """A file of each step that appears in its middle."""
+
+FAULTS = os.pathsep.join([str(ROOT / "tests" / "faults"), str(ROOT)])
 
 soak = pytest.mark.soak
 
@@ -69,7 +71,7 @@ def kernels_of(project):
 
 
 def faulty(fault):
-    return {"FAULT": fault, "PYTHONPATH": str(ROOT / "tests" / "faults")}
+    return {"FAULT": fault, "PYTHONPATH": FAULTS}
 
 
 def assert_unharmed(project, before, command, good, survived, fault):
@@ -208,16 +210,15 @@ def test_read_only_outputs_are_refused_before_data_are_read(project, survived):
     survived("outputs that are read-only")
 
 
-def started(project, name):
-    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", name, "--until", "cluster"]
+def started(project, name, *until):
+    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", name, *until]
     return subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_runs_at_once(project, survived):
-    going = [started(project, name) for name in ("a", "b")]
-    while not (project / "outputs" / ".stage" / "a~lock").exists():
+    going = [started(project, "a"), started(project, "b", "--until", "cluster")]
+    while not (project / "outputs" / ".stage" / "a" / "lock").exists():
         time.sleep(0.01)
-    time.sleep(0.5)
     refused = segnb("run", *SMALL, "--run", "a", cwd=project)
     assert refused.returncode == 1
     assert "run='a': another process is making this run; wait for it" in refused.stderr
@@ -308,7 +309,7 @@ def test_segments_depend_on_the_data_only(project, good, survived, way):
         table[[*table.columns[:1], *table.columns[:0:-1]]].to_csv(project / "customer_data.csv", index=False)
     done = segnb(
         "run", *SMALL, "--run", "other", "--until", "cluster",
-        cwd=project, env=env | {"PYTHONPATH": str(ROOT / "tests" / "faults")},
+        cwd=project, env=env | {"PYTHONPATH": FAULTS},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     one, other = good / "outputs" / "r", project / "outputs" / "other"
@@ -318,50 +319,47 @@ def test_segments_depend_on_the_data_only(project, good, survived, way):
     survived(way)
 
 
-def test_lock_is_freed_when_its_holder_dies(tmp_path):
-    code = "from segnb.runs.stage import Lock; from pathlib import Path; import time\n"
-    code += f"print(Lock(Path({str(tmp_path / 'x.lock')!r})).take(), flush=True); time.sleep(60)"
+def test_lock_is_freed_when_its_holder_dies(project, monkeypatch):
+    monkeypatch.chdir(project)
+    code = "from segnb.runs.stage import Stage; import time\nwith Stage('x'): print('in', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "True\n"
-        lock = Lock(tmp_path / "x.lock")
-        assert not lock.take()
+        assert holder.stdout.readline() == "in\n"
+        with pytest.raises(RunError, match="run='x': another process is making this run"), Stage("x"):
+            pass
         holder.kill()
-    assert lock.take()
-    lock.free()
-    assert not lock.path.exists()
+    with Stage("x") as stage:
+        stage.open()
+    assert not (project / "outputs" / ".stage").exists()
 
 
-def test_folders_swap_their_names(tmp_path):
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).touch()
-    if not exchange(tmp_path / "a", tmp_path / "b"):
-        pytest.skip("this system cannot swap names")
-    assert (tmp_path / "a" / "b").exists()
-    assert (tmp_path / "b" / "a").exists()
-    with pytest.raises(OSError, match="No such file"):
-        exchange(tmp_path / "a", tmp_path / "nix")
+def test_run_moved_aside_by_a_killed_process_is_put_back(project, good, survived):
+    """Between two renames there is a moment at which the earlier run lies aside."""
+    command, before = command_for("cluster"), hashes(project / "outputs" / "r")
+    done = segnb(*command, cwd=project, env=faulty("kill:before"))
+    assert done.returncode == -signal.SIGKILL
+    assert not (project / "outputs" / "r").exists()
+    assert hashes(project / "outputs" / ".stage" / "r" / "before") == before
+    refused = segnb(*command, "-p", "k=1", cwd=project)
+    assert refused.returncode == 2, "whatever comes of it, the next command puts it back"
+    assert_unharmed(project, before, command, good, survived, "kill -9 between the two renames")
 
 
-def test_run_moved_aside_by_a_killed_process_is_put_back(project, monkeypatch):
-    """Where names cannot be swapped there is a moment at which the earlier run lies aside."""
+def test_interrupt_between_the_two_renames_puts_the_earlier_run_back(project, monkeypatch):
     monkeypatch.chdir(project)
-    before = hashes(project / "outputs" / "r")
-    aside = project / "outputs" / ".stage" / "r" / "before"
-    aside.parent.mkdir(parents=True)
-    (project / "outputs" / "r").rename(aside)
-    with Stage("r"):
-        assert hashes(project / "outputs" / "r") == before
-    assert hashes(project / "outputs" / "r") == before
+    before, replace = hashes(project / "outputs" / "r"), os.replace
 
+    def interrupted(source, target):
+        replace(source, target)
+        if os.path.basename(target) == "before":
+            raise KeyboardInterrupt
 
-def test_publishing_works_where_names_cannot_be_swapped(project, monkeypatch):
-    monkeypatch.chdir(project)
-    monkeypatch.setattr("segnb.runs.stage.exchange", lambda one, other: False)
+    monkeypatch.setattr("segnb.runs.stage.os.replace", interrupted)
     with Stage("r") as stage:
-        (stage.open() / "choice.json").write_text("{}")
-        stage.publish({"run": "r", "parameters": {}, "steps": {}, "state": "complete"})
-    assert sorted(hashes(project / "outputs" / "r")) == ["choice.json", "run.json"]
+        stage.open()
+        with pytest.raises(KeyboardInterrupt):
+            stage.publish({"run": "r", "parameters": {}, "steps": {}, "state": "complete"})
+    assert hashes(project / "outputs" / "r") == before
+    assert not (project / "outputs" / ".stage").exists()
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link", "dangling"])
@@ -426,7 +424,7 @@ def test_whole_run_is_not_replaced_by_less(project):
     before = hashes(project / "outputs" / "r")
     done = segnb("run", *SMALL, "--run", "r", "--until", "prepare", cwd=project)
     assert done.returncode == 2
-    assert "holds a run that came to step iterate, of which --until prepare would leave less" in done.stderr
+    assert "holds a run that came to step iterate, and --until prepare would leave less of it" in done.stderr
     assert hashes(project / "outputs" / "r") == before
 
 

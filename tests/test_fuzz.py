@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from segnb.data import open_purchases, read_table
 from segnb.errors import SegnbError
-from segnb.init.preview import guess_reading
+from segnb.init.preset import guess_reading
 from segnb.parameters import PARAMETERS, Parameters, check_parameters, read_preset, read_values
-from segnb.runs.store import WRITTEN_BY, Run, amend_manifest, check_file, read_manifest
+from segnb.runs.store import WRITTEN_BY, Run, Workspace, check_file, read_manifest, write_manifest
 
 fuzzed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -108,5 +108,6 @@ def test_any_artifact_is_read_or_a_readable_line(project, name, content):
     run = Run("r")
     run.folder.mkdir(parents=True, exist_ok=True)
     (run.folder / name).write_bytes(content)
-    amend_manifest(run.folder, name)
+    write_manifest(run.folder, {"run": "r", "parameters": {}})
     only_ours(run.read, name)
+    only_ours(Workspace("r", run.folder).read, name)

@@ -8,8 +8,7 @@ from conftest import ROOT, SHARED, segnb
 
 from segnb.errors import DataError
 from segnb.init.guesses import guess_id, guess_log, is_log
-from segnb.init.preset import new_preset
-from segnb.init.preview import guess_reading
+from segnb.init.preset import guess_reading, new_preset
 from segnb.parameters import check_parameters, read_preset
 
 SHOP = ROOT / "data" / "shop_customers.csv", ROOT / "data" / "shop_purchases.parquet"
@@ -254,7 +253,7 @@ def test_preset_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_preset_that_holds_itself_is_one_line(tmp_path):
     (tmp_path / "p.yaml").write_text("features: &a [*a]\n")
-    with pytest.raises(DataError, match=r"p.yaml: no YAML"):
+    with pytest.raises(DataError, match=r"p.yaml: isn't valid YAML"):
         read_preset(str(tmp_path / "p.yaml"))
 
 
@@ -328,6 +327,8 @@ def test_plain_names_are_understood(tmp_path):
     table.to_csv(tmp_path / "latest.csv", index=False)
     run, text, values = preset_of(tmp_path / "latest.csv")
     assert run == "latest_run"
+    table.to_csv(tmp_path / "lab.csv", index=False)
+    assert preset_of(tmp_path / "lab.csv")[0] == "lab_run"
     assert (values["customer_id"], values["features"]) == ("id", ["spend"])
     assert "left out: zip: a code and no amount" in text
     assert "left out: rarely: mostly missing" in text

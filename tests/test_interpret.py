@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, chi2_contingency, f_oneway, kruskal, mannwhitneyu
 from scipy.stats.contingency import association
 
-from segnb.disclosure import neighbour_means, withheld_cells
+from segnb.disclosure import Door, neighbour_means, withheld_cells
 from segnb.errors import DataError
 from segnb.interpret import (
     cards_markdown,
@@ -24,9 +24,8 @@ from segnb.interpret import (
     profiles,
     segment_sizes,
     value_column,
-    withheld_segments,
 )
-from segnb.interpret.cards import draft_names, word
+from segnb.interpret.cards import _draft_names, _word
 from segnb.interpret.effects import BOOT_ROWS, intervals
 
 
@@ -91,12 +90,12 @@ def test_profile_shares_add_up(table, segments):
 )
 def test_small_segments_and_their_complement_are_withheld(sizes, hidden):
     table = pd.DataFrame({"customers": sizes}, index=range(1, len(sizes) + 1))
-    assert withheld_segments(table, 10) == hidden
+    assert Door(10, table["customers"]).hidden == hidden
 
 
 def test_withheld_segment_has_no_figures(table):
     few = pd.Series([1] * 60 + [2] * 35 + [3] * 5)
-    profile = profiles(table, few, ["spend"])
+    profile = Door(10, few.value_counts()).disclosed(profiles(table, few, ["spend"]))
     assert profile.loc[profile["segment"] != 1, ["mean", "median", "share", "lift"]].isna().all().all()
     assert profile.loc[profile["segment"] == 1, "lift"].notna().all()
 
@@ -169,7 +168,7 @@ def test_no_rule_tells_of_few_customers(min_cell):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
     segments = pd.Series(np.where(table["a"] > 1.2, 1, np.where(table["b"] > 0, 2, 3)))
-    rules = describe_by_rules(table, segments, min_cell=min_cell).table
+    rules = Door(min_cell, segments.value_counts()).disclosed(describe_by_rules(table, segments).table)
     assert (rules["precision"] * rules["customers"] >= min_cell).all()
 
 
@@ -228,11 +227,11 @@ def test_every_mark_points_the_way_its_word_says(cards):
 
 def test_alike_names_are_told_apart():
     marks = {1: [("orders", 2.0)], 2: [("orders", 1.0)], 3: []}
-    assert list(draft_names(marks).values()) == ["frequent", "frequent (2)", "near average"]
+    assert list(_draft_names(marks).values()) == ["frequent", "frequent (2)", "near average"]
 
 
 def test_words_of_unknown_columns_are_high_and_low():
-    assert word("loyalty_points", -1) == "low loyalty points"
+    assert _word("loyalty_points", -1) == "low loyalty points"
 
 
 def test_card_is_escaped(prepared, assigned):
@@ -242,7 +241,7 @@ def test_card_is_escaped(prepared, assigned):
 
 
 def test_value_column_that_is_not_there_is_refused():
-    with pytest.raises(DataError, match="value='umsatz' is no numeric column; those are age"):
+    with pytest.raises(DataError, match="value='umsatz' is not a numeric column; those are age"):
         value_column(pd.DataFrame({"age": [1.0]}), "umsatz")
 
 
@@ -331,7 +330,7 @@ def test_means_of_neighbours_are_of_enough_and_of_everybody(n, size, seed):
 def test_rare_levels_are_taken_together_and_small_cells_withheld():
     segments = pd.Series([1] * 60 + [2] * 60)
     towns = pd.DataFrame({"town": ["a"] * 55 + ["b"] * 2 + ["c"] * 3 + ["a"] * 40 + ["d"] * 20})
-    profile = profiles(towns, segments, [], min_cell=10)
+    profile = Door(10, segments.value_counts()).disclosed(profiles(towns, segments, []))
     assert set(profile["level"]) == {"a", "other levels"}
     assert profile["share"].isna().any()
 
@@ -348,3 +347,34 @@ def test_cards_say_how_sure_they_are_and_paste_as_markdown(prepared, assigned):
     text = cards_markdown(made)
     assert text.count("### ") == 5
     assert r"\*&lt;b&gt;Regulars&lt;/b&gt;\*" in text
+
+
+def test_labels_of_any_kind_and_plain_arrays_give_the_same(table, segments):
+    numbers = table[["spend", "age"]]
+    arrays = numbers.to_numpy()
+    texts = segments.map({1: "blue", 2: "gold"})
+    for labels in (segments.to_numpy(), segments.tolist(), texts, texts.to_numpy(), segments.sample(frac=1)):
+        for found, expected in (
+            (effects(arrays, np.asarray(segments), n_boot=3), effects(numbers, segments, n_boot=3)),
+            (effects(numbers, labels, n_boot=3), effects(numbers, segments, n_boot=3)),
+            (profiles(table, labels), profiles(table, segments)),
+            (describe_by_rules(numbers, labels).table, describe_by_rules(numbers, segments).table),
+            (segment_sizes(table, labels, "spend"), segment_sizes(table, segments, "spend")),
+            (category_effects(table, labels, n_boot=3), category_effects(table, segments, n_boot=3)),
+            (descriptor_tests(table, labels), descriptor_tests(table, segments)),
+            (centre_scores(table, labels, ["age"]), centre_scores(table, segments, ["age"])),
+        ):
+            same = [name for name in expected if name not in ("segment", "feature")]
+            pd.testing.assert_frame_equal(found[same].reset_index(drop=True), expected[same].reset_index(drop=True))
+    assert set(effects(arrays, texts, n_boot=3)["segment"]) == {"blue", "gold"}
+    assert set(profiles(arrays, texts)["column"]) == {"x0", "x1"}
+    assert feature_importance(arrays, texts).rename({"x0": "spend", "x1": "age"}).to_dict() == pytest.approx(
+        feature_importance(numbers, segments).to_dict()
+    )
+
+
+def test_labels_that_do_not_fit_are_refused(table, segments):
+    with pytest.raises(ValueError, match="Length of values"):
+        effects(table[["age"]], [1, 2])
+    with pytest.raises(ValueError, match="40 rows have no label"):
+        profiles(table, segments[:60])

@@ -17,12 +17,11 @@ IN_ONE_PROCESS = """
 import gc, os, sys
 import psutil
 from segnb.parameters import read_values
-from segnb.runs.progress import make_progress
-from segnb.runs.run import run_workflow
+from segnb.runs.run import Progress, run_workflow
 
 values = read_values(sys.argv[1:])
 own, held = psutil.Process(), []
-with open(os.devnull, "w") as nobody, make_progress(nobody) as progress:
+with open(os.devnull, "w") as nobody, Progress(nobody) as progress:
     for number in range(100):
         run_workflow(values | {"run": f"r{number % 3}"}, progress, last="prepare")
         gc.collect()

@@ -32,11 +32,11 @@ def test_segment_far_from_all_earlier_ones_gets_a_new_number(project):
     assert second.used == [1, 2, 3, 4]
 
 
-def test_run_of_other_columns_begins_anew_and_says_so(project):
+def test_run_of_other_columns_begins_again_and_says_so(project):
     made("one", customers("x", [60, 40, 20], columns="ac"))
     _, second = made("two", customers("yy", [60, 40, 20]), previous="one")
     assert second.numbers == [1, 2, 3]
-    assert "begin anew: one was made from columns that the other customers do not have: c" in second.sentence()
+    assert "begin again: one was made from columns that the other customers do not have: c" in second.sentence()
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -122,7 +122,7 @@ def test_truth_values_become_numbers():
         ({"a": [1.0, None]}, {"missing": "drop"}, "each has only one value|only 1 of 2 customers"),
         ({"a": [1.0, 2.0, None]}, {"features": ["b"]}, "features: no column 'b'; the columns are a"),
         ({"a": [1.0, 2.0]}, {"descriptors": ["z"]}, "descriptors: no column 'z'"),
-        ({"a": [1.0, 2.0]}, {"weights": {"z": 2.0}}, "weights: 'z' is no clustering column"),
+        ({"a": [1.0, 2.0]}, {"weights": {"z": 2.0}}, "weights: 'z' is not a clustering column"),
     ],
 )
 def test_unusable_columns_are_named(table, choices, message):

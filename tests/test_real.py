@@ -6,10 +6,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SHARED, segnb
+from conftest import ROOT, SHARED, clv_summary, segnb
 from engines import every_engine
 
-from segnb.data import clv_summary, load_customers, open_purchases
+from segnb.data import load_customers, open_purchases
 from segnb.data.engines import fetch
 from segnb.parameters import check_parameters, read_preset
 from segnb.paths import find_file
@@ -19,6 +19,10 @@ ONLINE_RETAIL = SHARED / "data" / "online_retail.parquet"
 needs_online_retail = pytest.mark.skipif(
     not ONLINE_RETAIL.is_file(), reason="needs ../shared/data/online_retail.parquet"
 )
+
+
+FEWER = [part for given in ("n_init=2", "n_boot=5", "n_refs=5", "k_max=6") for part in ("-p", given)]
+"""Fewer draws and fits than by default: what is read and made of the data is the same."""
 
 
 def finished(folder, *arguments):
@@ -34,15 +38,16 @@ def finished(folder, *arguments):
     return run
 
 
-@pytest.mark.parametrize(("name", "months"), [("complete_journey", 0), ("cdnow", 3)])
+@pytest.mark.parametrize(("name", "months"), [("complete_journey", 0), ("cdnow", 2)])
 def test_preset_runs_to_the_report(tmp_path, name, months):
-    run = finished(tmp_path, ROOT / "data" / f"{name}.yaml", "-p", f"replay_months={months}")
+    run = finished(tmp_path, ROOT / "data" / f"{name}.yaml", *FEWER, "-p", f"replay_months={months}")
     assert 2 <= json.loads((run / "choice.json").read_text())["k"] <= 10
 
 
 @needs_online_retail
 def test_online_retail_runs_to_the_report(tmp_path):
-    finished(tmp_path, ROOT / "data" / "online_retail.yaml", "-p", f"purchases={ONLINE_RETAIL}")
+    retail = ROOT / "data" / "online_retail.yaml"
+    finished(tmp_path, retail, *FEWER, "-p", "replay_months=2", "-p", f"purchases={ONLINE_RETAIL}")
 
 
 @every_engine

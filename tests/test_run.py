@@ -23,7 +23,7 @@ from segnb.data import load_customers
 from segnb.history.snapshots import earlier_snapshot
 from segnb.parameters import Parameters
 from segnb.paths import STEPS, sha256
-from segnb.runs.store import WRITTEN_BY, Run, read_manifest, write_manifest
+from segnb.runs.store import WRITTEN_BY, Workspace, read_manifest, write_manifest
 
 PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
 
@@ -133,7 +133,8 @@ def test_no_customer_id_is_on_any_page(published, shop):
 
 
 def test_same_run_again_gives_the_same_segments(published, tmp_path):
-    done = segnb("run", ROOT / "data" / "shop.yaml", "--until", "cluster", cwd=tmp_path)
+    fewer = ["-p", "k=5", "-p", "k_min=5", "-p", "k_max=5", "-p", "n_boot=2", "-p", "n_refs=2"]
+    done = segnb("run", ROOT / "data" / "shop.yaml", *fewer, "--until", "cluster", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     one, again = (pd.read_parquet(folder / "segments.parquet") for folder in (published, tmp_path / "outputs" / "shop"))
     pd.testing.assert_frame_equal(one, again)
@@ -174,7 +175,7 @@ def test_classic_example(tmp_path):
         (["-p", "customers=empty.csv"], "empty.csv: no rows"),
         (["-p", "customer_id=kunde"], "no column 'kunde' (customer_id)"),
         (["-p", "names={7: x}"], "names: there is no segment 7"),
-        (["-p", "x_axis=nix"], "x_axis='nix' is no numeric column; those are feature1, feature2, feature3"),
+        (["-p", "x_axis=nix"], "x_axis='nix' is not a numeric column; those are feature1, feature2, feature3"),
     ],
 )
 def test_wrong_parameters_and_data_exit_with_2_and_write_nothing(small, arguments, message):
@@ -418,7 +419,7 @@ def test_remains_of_a_failed_attempt_do_not_stand_in_for_the_good_run(small):
 def test_look_back_starts_from_the_runs_own_day(project, shop):
     shop.purchases.to_parquet(project / "log.parquet")
     parameters = Parameters(run="r", customers="", purchases="log.parquet", n_init=1)
-    run, source = Run("r"), load_customers(parameters)
+    run, source = Workspace("r"), load_customers(parameters)
     made = {"as_of": source.as_of, "columns": ["orders", "spend"], "categories": source.categories}
     run.write("prepare.json", made | {"settings": parameters.model_dump()})
     run.write("centres.csv", pd.DataFrame({"segment": [1, 2, 3]}))

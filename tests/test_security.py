@@ -9,14 +9,15 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, segnb
+from conftest import ROOT, Made, segnb
 from hypothesis import given
 from hypothesis import strategies as st
 from nbconvert.filters import markdown2html
 
 from segnb.errors import RunError
-from segnb.runs.store import Run, amend_manifest
-from segnb.text import escape, escape_markdown, safe_csv, visible
+from segnb.runs.store import Run, write_manifest
+from segnb.tables import safe_csv
+from segnb.text import escape, escape_markdown, visible
 
 PAYLOADS = [
     "<script>window.pwned=1</script>",
@@ -207,16 +208,14 @@ def test_model_that_would_run_code_is_refused(project):
             return print, ("ran",)
 
     (run.folder / "model.skops").write_bytes(pickle.dumps(Evil()))
-    amend_manifest(run.folder, "model.skops")
+    write_manifest(run.folder, {"run": "r", "parameters": {}})
     with pytest.raises(RunError, match="model.skops: cannot be read"):
         run.read("model.skops")
 
 
 def test_model_of_another_scikit_learn_is_refused(project, prepared):
-    run = Run("r")
+    run = Made("r")
     run.write("prepare.skops", prepared.pipeline)
-    manifest = json.loads((run.folder / "run.json").read_text())
-    del manifest["seal"]
-    (run.folder / "run.json").write_text(json.dumps(manifest | {"versions": {"scikit-learn": "0.24.1"}}))
+    run.vouch(versions={"scikit-learn": "0.24.1"})
     with pytest.raises(RunError, match="it was made with scikit-learn 0.24.1, and this is"):
-        run.read("prepare.skops")
+        Run("r").read("prepare.skops")

@@ -5,13 +5,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
 
+from segnb import notebook as show
 from segnb import plots
-from segnb.choose_k import decide, evidence, segment_flows, segment_stability, silhouettes
-from segnb.cluster import fit_segments, project
+from segnb.choose_k import decide, evidence, segment_flows, segment_stability
+from segnb.cluster import fit_segments
+from segnb.disclosure import Door, door_of
 from segnb.interpret import centre_scores, profiles, segment_sizes
-from segnb.iterate import drift, migration, migration_shares, withhold_small
-from segnb.notebook import show
+from segnb.iterate import drift, migration
 from segnb.parameters import Parameters
 from segnb.text import segment_colours
 
@@ -26,30 +28,21 @@ def draw_all(prepared, assigned, model, table):
     segment, features, customers = assigned["segment"], prepared.features, prepared.customers
     scores = centre_scores(customers, segment, prepared.columns)
     profile = profiles(customers, segment, prepared.columns)
-    view = project(features)
-    moves = withhold_small(migration(segment, segment), 10)
+    moves = migration(segment, segment)
     choice = decide(table)
     yield plots.distributions(customers[prepared.columns], features)
-    yield plots.rank2d(features, "after")
-    yield plots.elbow(table, choice.k)
-    yield plots.silhouette(silhouettes(features, [model.labels_])[:, 0], model.labels_)
     yield plots.evidence_overview(table, choice.favourites, choice.k)
-    yield plots.gap(table, choice.k)
-    yield plots.coming_back(table, choice.k)
     labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
     yield plots.clustergram(segment_flows(features, labelings, 5), 5)
     yield plots.segment_stability(segment_stability(features, labelings, n_boot=2), 5)
     yield plots.one_k(table, features, pd.Series(labelings[5] + 1, index=features.index), "orders", "spend")
     yield plots.one_segment(customers, scores.loc[1], segment == 1, "orders")
     yield plots.scatter(customers, segment, "orders", "spend")
-    yield plots.pca_view(view.points, view.directions, view.shares, segment)
-    yield plots.intercluster_distance(model, features, segment)
+    yield plots.pca_view(PCA(2).fit(features), features, segment)
     yield plots.sizes(segment_sizes(customers, segment, "spend"), {1: "one"})
     yield plots.centre_heatmap(scores)
-    yield plots.snake(scores)
     yield plots.boxes(customers, segment, prepared.columns[:4])
     yield plots.mosaic(profile, assigned["segment"].value_counts().sort_index(), ["household", "region"])
-    yield plots.migration_matrix(moves, migration_shares(moves))
     yield plots.alluvial(moves)
     ages = {
         "age": [30, 60],
@@ -69,16 +62,10 @@ def draw_all(prepared, assigned, model, table):
 def test_every_figure_draws_without_a_warning_and_changes_no_setting(prepared, assigned, model, table):
     settings = dict(mpl.rcParams)
     pictures = [show.Picture(drawn) for drawn in draw_all(prepared, assigned, model, table)]
-    assert len(pictures) == len(plots.__all__)
+    assert len(pictures) == sum(callable(each) for each in vars(plots).values())
     assert dict(mpl.rcParams) == settings
     assert not plt.get_fignums(), "figures are closed"
     assert all(len(picture.alt) > 20 for picture in pictures)
-
-
-def test_elbow_shows_the_inertia_it_was_given(table):
-    ax = plots.elbow(table, 3)
-    drawn = ax.lines[0].get_ydata()
-    np.testing.assert_allclose(drawn, table.loc[table["k"] > 1, "inertia"])
 
 
 def test_clustergram_draws_every_flow_of_a_hundredth_of_the_customers(prepared):
@@ -90,17 +77,10 @@ def test_clustergram_draws_every_flow_of_a_hundredth_of_the_customers(prepared):
     assert len(ax.lines) == len(wide) + 1, "and the line of the chosen k"
 
 
-def test_gap_draws_its_standard_errors(table):
-    ax = plots.gap(table, 2)
-    _, _, (errors,) = ax.containers[0]
-    drawn = [np.ptp(segment[:, 1]) / 2 for segment in errors.get_segments()]
-    np.testing.assert_allclose(drawn, table["gap_se"])
-
-
 def test_mosaic_tiles_are_as_large_as_their_customers():
     table = pd.DataFrame({"city": ["a"] * 60 + ["b"] * 20 + ["a"] * 5 + ["b"] * 35})
     segments = pd.Series([1] * 80 + [2] * 40)
-    profile = profiles(table, segments, [], min_cell=1)
+    profile = profiles(table, segments, [])
     ax = plots.mosaic(profile, segments.value_counts().sort_index(), ["city"]).axes[0]
     areas = sorted(bar.get_width() * bar.get_height() for bar in ax.patches)
     assert areas == pytest.approx([5, 20, 35, 60])
@@ -113,8 +93,9 @@ def test_mosaic_tiles_are_as_large_as_their_customers():
 def test_mosaic_draws_what_is_withheld_in_one_grey_tile():
     table = pd.DataFrame({"city": ["a"] * 60 + ["b"] * 20 + ["a"] * 35 + ["b"] * 5})
     segments = pd.Series([1] * 80 + [2] * 40)
-    profile = profiles(table, segments, [], min_cell=10)
-    ax = plots.mosaic(profile, segments.value_counts().sort_index(), ["city"]).axes[0]
+    profile, sizes = profiles(table, segments, []), segments.value_counts().sort_index()
+    with door_of(Door(10, sizes)):
+        ax = plots.mosaic(profile, sizes, ["city"]).axes[0]
     assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(2)
     assert len(ax.patches) == 2, "both shares of both segments are withheld"
 
@@ -128,7 +109,8 @@ def test_bars_of_change_are_chance_and_what_exceeds_it():
 
 @pytest.mark.parametrize("min_cell", [1, 10])
 def test_no_dot_is_a_single_customer(prepared, assigned, min_cell):
-    ax = plots.scatter(prepared.customers, assigned["segment"], "orders", "spend", min_cell)
+    with door_of(Door(min_cell)):
+        ax = plots.scatter(prepared.customers, assigned["segment"], "orders", "spend")
     drawn = np.vstack([dots.get_offsets() for dots in ax.collections])
     customers = prepared.customers[["orders", "spend"]].to_numpy()
     alone = (drawn[:, None] == customers[None]).all(axis=2).any(axis=1)
@@ -136,9 +118,9 @@ def test_no_dot_is_a_single_customer(prepared, assigned, min_cell):
     assert len(drawn) <= len(customers) / min_cell
 
 
-def test_figures_draw_into_given_axes(table):
+def test_figures_draw_into_given_axes():
     _, ax = plt.subplots()
-    assert plots.elbow(table, 2, ax=ax) is ax
+    assert plots.clustergram(segment_flows(np.eye(3), {2: np.array([0, 0, 1]), 3: np.arange(3)}, 2), 2, ax=ax) is ax
 
 
 def test_picture_carries_its_words_and_width():
@@ -188,8 +170,7 @@ def test_gap_is_drawn_where_its_own_k_was_not_tried(k_min):
     tried = evidence(points, k_min, 5, n_init=1, n_boot=2, n_refs=5)
     assert tried["gap_k"].iloc[0] == 3
     choice = decide(tried)
-    for figure in (plots.gap(tried, choice.k).figure, plots.evidence_overview(tried, choice.favourites, choice.k)):
-        plt.close(figure)
+    plots.evidence_overview(tried, choice.favourites, choice.k)
 
 
 def test_folded_table_opens_at_its_caption_and_escapes_it():
@@ -199,8 +180,7 @@ def test_folded_table_opens_at_its_caption_and_escapes_it():
 
 
 def test_every_arrow_of_the_main_directions_is_labelled_within_the_figure(prepared, assigned):
-    view = project(prepared.features)
-    ax = plots.pca_view(view.points, view.directions, view.shares, assigned["segment"])
+    ax = plots.pca_view(PCA(2).fit(prepared.features), prepared.features, assigned["segment"])
     names = [text for text in ax.texts if text.get_text()]
     assert len(names) == 6
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
@@ -208,18 +188,38 @@ def test_every_arrow_of_the_main_directions_is_labelled_within_the_figure(prepar
     plt.close(ax.figure)
 
 
-def test_areas_of_the_circles_are_the_sizes_of_the_segments(prepared, assigned, model):
-    ax = plots.intercluster_distance(model, prepared.features, assigned["segment"])
-    sizes = assigned["segment"].value_counts().sort_index()
-    areas = ax.collections[0].get_sizes()
-    np.testing.assert_allclose(areas / areas.sum(), sizes / sizes.sum())
-    plt.close(ax.figure)
-
-
 def test_means_of_few_customers_are_withheld_in_the_panel():
     rows = pd.DataFrame({"a": [0.0] * 12 + [9.0], "b": [1.0] * 12 + [-7.0]})
     segments = pd.Series([1] * 12 + [2])
     evidence = pd.DataFrame({"k": [2], "prediction_strength": [1.0], "silhouette": [0.9]})
-    figure = plots.one_k(evidence, rows, segments, "a", "b", min_cell=10)
+    with door_of(Door(10)):
+        figure = plots.one_k(evidence, rows, segments, "a", "b")
     drawn = figure.axes[1].collections[0].get_array()
     assert np.ma.count(drawn) == 2, "the column of the single customer is empty"
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_main_directions_are_drawn_of_few_columns_too(columns):
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(rng.normal(size=(30, columns)), columns=list("ab")[:columns])
+    ax = plots.pca_view(PCA(min(2, columns)).fit(features), features, pd.Series([1, 2] * 15))
+    assert len([text for text in ax.texts if text.get_text()]) == columns
+
+
+def test_nothing_is_drawn_and_shown_of_nothing():
+    nothing = pd.DataFrame()
+    assert plots.drift_bars(nothing) is plots.replay_curves(nothing) is plots.alluvial(nothing) is None
+    assert plots.mosaic(pd.DataFrame({"column": ["a"]}), pd.Series([3], index=[1]), []) is None
+    assert show.Table(nothing, "a caption")._repr_html_() == show.Text("")._repr_html_() == ""
+
+
+def test_table_says_what_it_withholds():
+    table = pd.DataFrame(
+        {"customers": [90, 20, 4], "value_share": [0.5, 0.3, 0.2]}, pd.Index([1, 2, 3], name="segment")
+    )
+    assert "withheld" not in show.Table(table)._repr_html_()
+    with door_of(Door(10, table["customers"])):
+        html = show.Table(table)._repr_html_()
+    assert "fewer than 10 customers is withheld" in html
+    assert "50%" in html
+    assert "30%" not in html

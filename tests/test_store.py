@@ -1,22 +1,26 @@
 """A run's folder: artifacts whole or not at all, readable words when one is missing, nothing unsafe in or out."""
 
 import csv
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import Made
 from sklearn.cluster import KMeans
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
-from segnb.paths import write_whole
-from segnb.runs.store import Run, amend_manifest, write_csv
-from segnb.text import safe_csv
+from segnb.paths import sha256, write_whole
+from segnb.runs.store import Run, Workspace, run_names, write_csv
+from segnb.tables import safe_csv
 
 
 @pytest.fixture
 def run(project):
-    return Run("r")
+    return Made("r")
 
 
 def test_artifacts_come_back_as_they_were_written(run):
@@ -51,9 +55,24 @@ def test_model_of_a_foreign_type_is_refused(run):
 
     run.folder.mkdir(parents=True)
     skops.io.dump(Foreign(2), run.folder / "model.skops")
-    amend_manifest(run.folder, "model.skops")
-    with pytest.raises(RunError, match="model.skops: cannot be read .*Foreign"):
-        run.read("model.skops")
+    run.vouch()
+    for reader in (Run("r"), Workspace("r"), run):
+        with pytest.raises(RunError, match="model.skops: cannot be read .*Foreign"):
+            reader.read("model.skops")
+
+
+class Halver(StandardScaler):
+    """A transformer of a person's own."""
+
+
+def test_model_that_would_not_be_read_back_is_refused_before_a_file_is_replaced(run, prepared):
+    run.write("prepare.skops", prepared.pipeline)
+    before = sha256(run.folder / "prepare.skops")
+    with pytest.raises(RunError, match=r"Pipeline: holds .*\.Halver, which would not be read back.*scikit-learn's own"):
+        run.write("prepare.skops", make_pipeline(Halver()))
+    assert sha256(run.folder / "prepare.skops") == before
+    assert [path.name for path in run.folder.iterdir() if path.name.endswith(".part")] == []
+    run.read("prepare.skops")
 
 
 def test_missing_artifact_names_the_step_and_the_command(run):
@@ -65,8 +84,9 @@ def test_missing_artifact_names_the_step_and_the_command(run):
 
 
 def test_missing_run_names_those_that_exist(project):
-    Run("other").write("choice.json", {})
-    with pytest.raises(RunError, match="there is no run 'nix' .* the runs are other; make it with"):
+    Made("other").write("choice.json", {})
+    Workspace("mine").write("choice.json", {})
+    with pytest.raises(RunError, match="there is no run 'nix' .* the runs there are other; make it with"):
         Run("nix").read("choice.json")
 
 
@@ -76,9 +96,50 @@ def test_missing_run_names_those_that_exist(project):
 def test_damaged_artifact_is_named(run, name, content):
     run.folder.mkdir(parents=True)
     (run.folder / name).write_bytes(content)
-    amend_manifest(run.folder, name)
+    run.vouch()
     with pytest.raises(RunError, match=f"{name}: cannot be read .*make it again with"):
-        run.read(name)
+        Run("r").read(name)
+
+
+def test_workspace_is_read_first_then_the_published_run_which_it_never_changes(run):
+    run.write("choice.json", {"k": 5})
+    run.write("prepare.json", {"columns": ["a"]})
+    before = {path.name: sha256(path) for path in run.folder.iterdir()}
+    mine = Workspace("r")
+    assert mine.read("choice.json") == {"k": 5}
+    mine.write("choice.json", {"k": 4})
+    assert mine.folder == run.folder.parent / "lab" / "r"
+    assert mine.read("choice.json") == Workspace("r").read("choice.json") == {"k": 4}
+    assert Run("r").read("choice.json") == {"k": 5}
+    assert mine.artifacts() == ["prepare.json", "choice.json"]
+    assert [path.name for path in mine.folder.iterdir()] == ["choice.json"]
+    assert {path.name: sha256(path) for path in run.folder.iterdir()} == before
+    (run.folder / "prepare.json").write_text("{}")
+    with pytest.raises(RunError, match=r"prepare.json: cannot be read \(it is not the file that run.json lists"):
+        mine.read("prepare.json")
+
+
+def test_workspace_passes_for_no_run(project):
+    for name in ("r", "run.json"):
+        Workspace(name).write("choice.json", {"k": 4})
+    assert run_names() == []
+    with pytest.raises(RunError, match="there is no run 'r' in .*there are no runs yet"):
+        Run("r").read("choice.json")
+
+
+def test_workspace_in_the_runner_is_the_stage_and_reads_nothing_else(run, project, monkeypatch):
+    run.write("choice.json", {"k": 5})
+    Workspace("r").write("choice.json", {"k": 4})
+    stage = project / "outputs" / ".stage" / "r" / "1" / "r"
+    monkeypatch.setenv("SEGNB_STAGE", os.fspath(stage))
+    inside = Workspace("r")
+    assert inside.folder == stage
+    with pytest.raises(RunError, match="there is no run 'r'|is not there yet"):
+        inside.read("choice.json")
+    inside.write("choice.json", {"k": 3})
+    assert inside.read("choice.json") == {"k": 3}
+    assert Workspace("other").folder == project / "outputs" / "lab" / "other"
+    assert Run("r").read("choice.json") == {"k": 5}, "an earlier run is read where it was published"
 
 
 @pytest.mark.parametrize("name", ["../x", "/abs", "a\n", "-rf", "x" * 65, "", ".hidden"])

@@ -23,7 +23,8 @@ def test_wheel_carries_what_a_run_needs(installed):
     share = installed / "segnb" / "share"
     for name in ("notebooks/01_prepare.ipynb", "data/shop.yaml", "data/cdnow.yaml", "data/shop_purchases.parquet"):
         assert (share / name).is_file()
-    assert (installed / "segnb" / "runs" / "templates" / "summary.html.j2").is_file()
+    for name in ("pages/templates/summary.html.j2", "init/preset.yaml.j2", "init/names.yaml", "samples.yaml"):
+        assert (installed / "segnb" / name).is_file()
 
 
 def test_run_in_an_empty_folder_writes_outputs_there(installed, tmp_path):

@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import segnb
+from conftest import segnb, with_fewer_draws
 from hypothesis import given
 from hypothesis import strategies as st
 from nbclient import NotebookClient
@@ -35,6 +35,7 @@ def workshop(tmp_path_factory):
             for name in NOTEBOOKS:
                 begun = time.monotonic()
                 notebook = nbformat.read(folder / copy / "notebooks" / name, as_version=4)
+                with_fewer_draws(notebook)
                 path = {"metadata": {"path": str(folder / copy / "notebooks")}}
                 client = NotebookClient(notebook, timeout=300, resources=path)
                 client.extra_arguments = ["--log-level=50"]
@@ -72,6 +73,12 @@ def test_solutions_are_right(workshop, name):
     assert not noise
     assert len(said) >= 4, "two or three exercises, each asked and solved"
     assert [each for each in said if not each.startswith("Not answered yet")] == ["✓ Right."] * (len(said) // 2)
+
+
+def test_what_is_run_by_hand_is_written_apart_from_published_runs(workshop):
+    for copy in ("learner", "solution"):
+        assert (workshop / copy / "outputs" / "lab" / "shop" / "segments.csv").is_file()
+        assert [path.name for path in (workshop / copy / "outputs").iterdir()] == ["lab"]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -2,18 +2,5 @@
 
 from segnb.choose_k.decision import Choice, decide, limits, summary
 from segnb.choose_k.evidence import evidence, evidence_rows
-from segnb.choose_k.segments import segment_flows, segment_origins, segment_stability
-from segnb.choose_k.silhouette import silhouettes
-
-__all__ = [
-    "Choice",
-    "decide",
-    "evidence",
-    "evidence_rows",
-    "limits",
-    "segment_flows",
-    "segment_origins",
-    "segment_stability",
-    "silhouettes",
-    "summary",
-]
+from segnb.choose_k.labelings import segment_flows, segment_origins, silhouettes
+from segnb.choose_k.resampling import segment_stability

@@ -1,19 +1,20 @@
 """From the evidence to a number of segments, with the reasons and an honest verdict."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from segnb.errors import DataError
 from segnb.tables import COMES_BACK, FOUND_AGAIN
-from segnb.text import escape, listed, percent
+from segnb.text import Finding, listed, percent
 
-DIP_LEVEL = 0.01
+_DIP_LEVEL = 0.01
 
-OPINIONS = ("silhouette", "Calinski–Harabasz", "prediction strength")
-"""The figures of which the middle favourite is the k of customers with structure."""
+_OPINIONS = ("silhouette", "Calinski–Harabasz", "prediction strength")
+"""Where customers have structure, the middle one of these figures' favourites is the k."""
 
-VERDICTS = {
+_VERDICTS = {
     "natural": "the customers fall into groups, and other samples of them give the same groups",
     "reproducible": "there is no clear gap between groups, yet other samples of customers give the same segments",
     "constructed": "the cuts are a convenience: other samples of customers would be cut elsewhere",
@@ -22,7 +23,7 @@ VERDICTS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Choice:
+class Choice(Finding):
     """The number of segments and why.
 
     Attributes
@@ -51,18 +52,11 @@ class Choice:
 
     def sentence(self) -> str:
         """Return the choice and the verdict's meaning in one sentence."""
-        return f"{self.k} segments, {self.verdict}: {VERDICTS[self.verdict]}."
+        return f"{self.k} segments, {self.verdict}: {_VERDICTS[self.verdict]}."
 
-    def __repr__(self) -> str:
-        return "\n- ".join([self.sentence(), *self.reasons])
-
-    def _repr_html_(self) -> str:
-        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
-        return f"<p><b>{escape(self.sentence())}</b></p><ul>{reasons}</ul>"
-
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the choice as plain types, ready for JSON."""
-        return asdict(self) | {"meaning": VERDICTS[self.verdict]}
+        return super().to_dict() | {"meaning": _VERDICTS[self.verdict]}
 
 
 def decide(evidence: pd.DataFrame, *, min_share: float = 0.03, k: int = 0) -> Choice:
@@ -92,18 +86,20 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.03, k: int = 0) -> Ch
     tried = table.drop(index=1)
     if k and k not in tried.index:
         raise DataError(f"k={k} was not tried (k = {tried.index.min()} to {tried.index.max()}); widen k_min and k_max")
-    structure, reasons = _structure(table)
+    structure, sentence = _structure(table)
     suggested, why = _suggest(tried, structure, min_share)
     chosen = k or suggested
-    reasons += [why] if not k else [f"k = {k} was set by hand; the evidence alone suggests k = {suggested}.", why]
+    by_hand = [f"k = {k} was set by hand; the evidence alone suggests k = {suggested}."] if k else []
+    verdict, comes_back = _verdict(tried.loc[chosen], structure)
     favourites = favourite_ks(table)
-    verdict = _verdict(tried.loc[chosen], structure)
-    reasons.append(_comes_back(tried.loc[chosen], chosen))
-    return Choice(int(chosen), verdict, structure, reasons, _disagreement(favourites, chosen), favourites, bool(k))
+    other = [f"By itself, {name} would choose k = {each}." for name, each in favourites.items() if each != chosen]
+    disagreement = other or [f"All figures favour k = {chosen}."]
+    reasons = [sentence, *by_hand, why, f"With k = {chosen}, {comes_back}"]
+    return Choice(int(chosen), verdict, structure, reasons, disagreement, favourites, bool(k))
 
 
 def favourite_ks(table: pd.DataFrame) -> dict[str, int]:
-    """Return the k that each figure by itself would choose; `table` is indexed by k."""
+    """Return the k that each figure alone would choose; `table` is indexed by k."""
     return {
         "silhouette": int(table["silhouette"].idxmax()),
         "Calinski–Harabasz": int(table["calinski_harabasz"].idxmax()),
@@ -120,13 +116,15 @@ def _largest_coming_back(strength: pd.Series) -> int:
     return int(enough.max() if len(enough) else strength.idxmax())
 
 
-def _structure(table: pd.DataFrame) -> tuple[bool, list[str]]:
+def _structure(table: pd.DataFrame) -> tuple[bool, str]:
+    """Return whether there is more than one group, and what says so in a sentence."""
     gap_k, dip = int(table["gap_k"].iloc[0]), table["dip_p"].iloc[0]
-    by_gap, by_dip = gap_k > 1, dip < DIP_LEVEL
+    by_gap, by_dip = gap_k > 1, dip < _DIP_LEVEL
     names = f"names {gap_k} segments" if by_gap else "names a single group"
     modes = "rejects" if by_dip else "does not reject"
-    sentence = f"The gap statistic {names}, and the dip test {modes} a single mode (p {_p(dip)})."
-    return bool(by_gap or by_dip), [sentence]
+    p = "< 0.001" if dip < 0.001 else f"= {dip:.3f}"
+    sentence = f"The gap statistic {names}, and the dip test {modes} a single mode (p {p})."
+    return bool(by_gap or by_dip), sentence
 
 
 def _suggest(tried: pd.DataFrame, structure: bool, min_share: float) -> tuple[int, str]:
@@ -139,37 +137,25 @@ def _suggest(tried: pd.DataFrame, structure: bool, min_share: float) -> tuple[in
         k = int((strength + large["stability"]).idxmax())
         return k, f"{note}Without structure any k is a convenience; k = {k} is the most reproducible one."
     favourites = favourite_ks(large)
-    opinions = {name: favourites[name] for name in OPINIONS}
+    opinions = {name: favourites[name] for name in _OPINIONS}
     k = sorted(opinions.values())[1]
     said = listed([f"{name} {opinion}" for name, opinion in opinions.items()])
     return k, f"{note}k = {k} is the middle one of three opinions: {said}."
 
 
-def _verdict(row: pd.Series, structure: bool) -> str:
-    comes_back = row["prediction_strength"] >= COMES_BACK and row["stability"] >= COMES_BACK
-    return ("natural" if structure else "reproducible") if comes_back else "constructed"
-
-
-def _comes_back(row: pd.Series, k: int) -> str:
-    return (
-        f"With k = {k}, other samples of customers give the same segments with a prediction strength of "
-        f"{row['prediction_strength']:.2f} and a stability of {row['stability']:.2f}; the smallest segment has "
-        f"{row['smallest_share']:.1%} of the customers."
+def _verdict(row: pd.Series, structure: bool) -> tuple[str, str]:
+    """Return the verdict on one k, and its figures as the end of a sentence."""
+    strength, stability = row["prediction_strength"], row["stability"]
+    said = (
+        f"other samples of customers give the same segments with a prediction strength of {strength:.2f} and a "
+        f"stability of {stability:.2f}; the smallest segment has {row['smallest_share']:.1%} of the customers."
     )
+    if min(strength, stability) < COMES_BACK:
+        return "constructed", said
+    return "natural" if structure else "reproducible", said
 
 
-def _disagreement(favourites: dict[str, int], k: int) -> list[str]:
-    other = {name: choice for name, choice in favourites.items() if choice != k}
-    if not other:
-        return [f"All figures favour k = {k}."]
-    return [f"By itself, {name} would choose k = {choice}." for name, choice in other.items()]
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
-
-
-ADVICE = {
+_ADVICE = {
     "natural": "The customers fall into groups that can be told apart, and {k} segments describe them. Another sample "
     "of customers would give the same segments, so plans can be built on them.",
     "reproducible": "The customers do not fall into clearly separate groups, yet another sample of them would be cut "
@@ -178,7 +164,7 @@ ADVICE = {
     "elsewhere. The segments are a convenience for planning, not a discovery about the customers.",
 }
 
-FEW_DRAWS = 20
+_FEW_DRAWS = 20
 """With fewer pairs of resamples the verdict may hang on a single one."""
 
 
@@ -191,14 +177,15 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
         As returned by `evidence`.
     choice : Choice
     stability : DataFrame
-        As returned by `segment_stability`, with the chosen k among its own.
+        As returned by `segment_stability` for the chosen k, or for several k with it among them.
     """
     row = evidence.set_index("k").loc[choice.k]
-    segments = stability[stability["k"] == choice.k]
-    weak = [str(segment) for segment in segments.loc[segments["jaccard"] < FOUND_AGAIN, "segment"]]
+    if "k" in stability:
+        stability = stability[stability["k"] == choice.k]
+    weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
     smallest = int(row["all_rows"] * row["all_rows_smallest_share"] + 0.5)
     sentences = [
-        ADVICE[choice.verdict].format(k=choice.k),
+        _ADVICE[choice.verdict].format(k=choice.k),
         f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
         f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
         _weak(weak, choice.verdict),
@@ -217,7 +204,7 @@ def _weak(segments: list[str], verdict: str) -> str:
     return f"{named} would look different with other customers: handle with care."
 
 
-def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = FEW_DRAWS) -> str:
+def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _FEW_DRAWS) -> str:
     """Return a paragraph on what the figures do not say about this choice.
 
     Parameters
@@ -226,7 +213,7 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = F
     choice : Choice
     columns : int
         Number of columns that the segments are made from.
-    n_boot : int
+    n_boot : int, default 20
         Pairs of resamples that the stability was computed from.
     """
     row, tried = evidence.set_index("k").loc[choice.k], evidence.loc[evidence["k"] > 1, "k"]
@@ -240,12 +227,12 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = F
             f"The figures were computed on a random {int(row['rows']):,} of the {int(row['all_rows']):,} customers; "
             "segments much rarer than the smallest share can be missed."
         )
-    if n_boot < FEW_DRAWS:
+    if n_boot < _FEW_DRAWS:
         sentences.append(f"Only {n_boot} pairs of samples were drawn, so that one more may change the verdict.")
     if choice.k == tried.max():
         sentences.append(f"k = {choice.k} is the largest that was tried; a wider range may support more segments.")
-    if choice.disagreement and any(favourite != choice.k for favourite in choice.favourites.values()):
-        other = sorted({favourite for favourite in choice.favourites.values()} - {choice.k})
+    other = sorted({*choice.favourites.values()} - {choice.k})
+    if other:
         sentences.append(f"Single figures would have chosen {listed([str(each) for each in other])}.")
     sentences.append("Whether the segments pay is not in any of these figures: only acting on them will tell.")
     return " ".join(sentences)

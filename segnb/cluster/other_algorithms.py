@@ -1,4 +1,4 @@
-"""What other algorithms make of the customers, and the segments in words."""
+"""What other algorithms make of the customers, the segments in words, and the axes to see them along."""
 
 import numpy as np
 import pandas as pd
@@ -6,12 +6,13 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from segnb.errors import DataError
 from segnb.text import percent
 
-NEAR_BORDER = 0.05
+_NEAR_BORDER = 0.05
 """Below this confidence a customer is as near to a second segment as makes no difference."""
 
-OPINION_ROWS = 5000
+_OPINION_ROWS = 5000
 """Second opinions are asked on this many customers at most: Ward needs all pairwise distances."""
 
 
@@ -22,7 +23,9 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
     ----------
     features : DataFrame of shape (n_customers, n_features)
     segments : Series
-        The segment of each customer.
+        The segment of each customer, same index.
+    seed : int, default 0
+        For the Gaussian mixture, and for the sample of a large table.
 
     Returns
     -------
@@ -30,7 +33,7 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
         `algorithm`, `segments` (found), `adjusted_rand` (1 = the same segments, 0 = as by chance) and
         `unassigned` (share of customers that the algorithm leaves out).
     """
-    rows = features if len(features) <= OPINION_ROWS else features.sample(OPINION_ROWS, random_state=seed)
+    rows = features if len(features) <= _OPINION_ROWS else features.sample(_OPINION_ROWS, random_state=seed)
     k, own = segments.nunique(), segments.loc[rows.index]
     algorithms = {
         "Gaussian mixture": GaussianMixture(k, n_init=3, reg_covar=1e-4, random_state=seed),
@@ -41,14 +44,22 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
 
 
 def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[str]:
-    """Return sizes, borders and second opinions in sentences computed from the result."""
+    """Return sizes, borders and second opinions in sentences computed from the result.
+
+    Parameters
+    ----------
+    assigned : DataFrame
+        As returned by `assign`.
+    opinions : DataFrame
+        As returned by `second_opinions`.
+    """
     shares = assigned["segment"].value_counts(normalize=True)
-    border = float((assigned["confidence"] < NEAR_BORDER).mean())
+    border = float((assigned["confidence"] < _NEAR_BORDER).mean())
     closest = opinions.loc[opinions["adjusted_rand"].idxmax()]
     return [
         f"{len(assigned):,} customers are in {len(shares)} segments; the largest has {percent(shares.max())} of them, "
         f"the smallest {percent(shares.min())}.",
-        f"{percent(border)} of the customers lie near a border (confidence below {NEAR_BORDER}).",
+        f"{percent(border)} of the customers lie near a border (confidence below {_NEAR_BORDER}).",
         f"Of the other algorithms, {closest['algorithm']} agrees most, with an adjusted Rand index of "
         f"{closest['adjusted_rand']:.2f}.",
     ]
@@ -61,3 +72,32 @@ def _opinion(name: str, labels: np.ndarray, own: pd.Series) -> dict[str, object]
         "adjusted_rand": adjusted_rand_score(own, labels),
         "unassigned": float(np.mean(labels == -1)),
     }
+
+
+def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: str = "") -> tuple[str, str]:
+    """Return the columns to draw across and up: those asked for, or else the first of `leading`.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        In original units.
+    leading : list of str
+        Columns in order of importance, those that separate the segments most first.
+    x, y : str
+        The columns asked for; "" for none.
+
+    Raises
+    ------
+    DataError
+        If a column that was asked for is not there or is not a number.
+
+    >>> scatter_axes(pd.DataFrame({"a": [1.0], "b": [2.0]}), ["b", "a"], y="b")
+    ('a', 'b')
+    """
+    numeric = list(customers.select_dtypes(["number", "bool"]))
+    for parameter, wanted in (("x_axis", x), ("y_axis", y)):
+        if wanted and wanted not in numeric:
+            raise DataError(f"{parameter}={wanted!r} is not a numeric column; those are {', '.join(numeric)}")
+    free = [name for name in leading if name in numeric and name not in (x, y)]
+    across = x or (free.pop(0) if free else y)
+    return across, y or (free[0] if free else across)

@@ -12,13 +12,6 @@ from segnb.data.engines import fetch
 from segnb.data.purchases import Purchases
 
 
-def aggregate_customers(
-    purchases: Purchases, as_of: date, window_days: int = 0, categories: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Return one row per customer with at least one order in the window, ordered by id; see `customer_expression`."""
-    return fetch_customers(customer_expression(purchases, as_of, window_days, categories))
-
-
 def customer_expression(
     purchases: Purchases, as_of: date, window_days: int = 0, categories: Sequence[str] = ()
 ) -> ibis.Table:
@@ -76,43 +69,10 @@ def sampled(customers: ibis.Table, at_most: int, most: int, seed: int) -> tuple[
     return customers.filter((drawn + parts) % parts < round(parts * most / there)), there
 
 
-def clv_summary(purchases: Purchases, as_of: date) -> pd.DataFrame:
-    """Return the summary that customer-lifetime-value models expect, one row per customer.
-
-    Days with a purchase count once. After Fader and Hardie's notes on the CDNOW data.
-
-    Parameters
-    ----------
-    purchases : Purchases
-    as_of : date
-        End of the observation, the last day that counts.
-
-    Returns
-    -------
-    DataFrame
-        Index `customer_id`; `frequency` (repeat purchase days), `recency` (weeks from the first to the last
-        purchase), `T` (weeks from the first purchase to `as_of`), `monetary_value` (mean spend of a repeat day).
-    """
-    days = (
-        purchases.lines.filter(_.day <= as_of, _.amount >= 0).group_by("customer_id", "day").agg(spent=_.amount.sum())
-    )
-    first = days.group_by("customer_id").agg(first=_.day.min(), last=_.day.max(), n_days=_.count())
-    joined = days.join(first, "customer_id")
-    repeat = joined.filter(joined.day > joined.first).group_by("customer_id").agg(monetary_value=_.spent.mean())
-    table = first.left_join(repeat, "customer_id").select(
-        "customer_id",
-        frequency=first.n_days - 1,
-        recency=first.last.delta(first.first, unit="day") / 7,
-        T=ibis.literal(as_of).delta(first.first, unit="day") / 7,
-        monetary_value=repeat.monetary_value.fill_null(0.0),
-    )
-    return fetch(table).astype({"customer_id": "str"}).set_index("customer_id").sort_index()
-
-
-def share_column(category: str) -> str:
+def _share_column(category: str) -> str:
     """Return the name of a category's share column.
 
-    >>> share_column("DRUG GM")
+    >>> _share_column("DRUG GM")
     'share_drug_gm'
     """
     return "share_" + re.sub(r"\W+", "_", category.lower()).strip("_")
@@ -170,7 +130,7 @@ def _behaviours(
     if "discounted" in figures.columns:
         behaviours["discount_share"] = figures.discounted.fill_null(0.0) / paid
     for number, category in enumerate(categories):
-        name = share_column(category)
+        name = _share_column(category)
         name = name if name not in behaviours else f"{name}_{number}"
         behaviours[name] = figures[f"paid_{number}"].fill_null(0.0) / paid
     return behaviours

@@ -1,96 +1,164 @@
-"""What a customer table must hold to: every fault is told at once, with how often it is there and the first rows."""
+"""What a table must hold to: how numbers are read, and every fault told at once, with its count and its first rows."""
 
-import os
 import re
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
+import yaml
 
-from segnb.data.faults import CURRENCY, fault_words, how_written
 from segnb.errors import DataError
 from segnb.tables import LARGEST, Rule
 
-NORMALISE = "normalise"
+Reading = Mapping[str, str]
+"""How a file is written: the parameter `reading`, see `segnb.data.read_table`."""
+
+MISSING_MARKS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]
+"""What counts as a missing value in a text file; in an id column only an empty cell does."""
+
+_TOLD = 5
+"""So many rows of each fault are named."""
+
+_FEW_DATES = 0.001
+"""Up to this share of dates that cannot be read, such lines are left out and counted like those without a date."""
+
+_CURRENCY = re.compile(
+    r"[$€£¥₹₩₺₽]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|BRL|MXN)\b", re.IGNORECASE
+)
+"""What tells an amount's currency."""
+
+_FAULTS = yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text(encoding="utf-8"))
+"""By kind: what there is once, what there is more often, and what to do."""
 
 
-def check_ids_choice(reading: dict[str, str]) -> bool:
-    """Return whether ids are to be normalised, as `reading: {ids: normalise}` says.
+@dataclass
+class Faults:
+    """What is wrong with a table: by column and kind how often, and the first rows; all of it is told at once.
 
-    Raises
-    ------
-    DataError
-        If it says anything else.
+    Attributes
+    ----------
+    rows : int
+        Rows that are done.
+    skipped : list of (int, int, int)
+        Rows with more or fewer fields than the header: the header's fields, the row's, and its number.
+
+    >>> faults = Faults()
+    >>> faults.note("age", "large", [1], [1e300])
+    >>> faults.check("t.csv")
+    Traceback (most recent call last):
+    segnb.errors.DataError: t.csv: column 'age' has 1 value beyond 1e+15 (row 3: 1e+300), repair them
     """
-    choice = reading.get("ids", "")
-    if choice not in ("", NORMALISE):
-        raise DataError(
-            f"reading: ids={choice!r}; the only choice is {NORMALISE!r}, leave it out to keep ids as they are"
+
+    rows: int = 0
+    skipped: list[tuple[int, int, int]] = field(default_factory=list)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    first: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=dict)
+    currencies: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+
+    def note(self, column: str, kind: str, places: Sequence[int], values: Sequence[Any]) -> None:
+        """Take down a kind of fault: its places, counted after the rows that are done, and the values there."""
+        if len(places):
+            key = (column, kind)
+            self.counts[key] = self.counts.get(key, 0) + len(places)
+            first = self.first.setdefault(key, [])
+            room = _TOLD - len(first)
+            first += [(self._row(place), value) for place, value in zip(places[:room], values[:room])]
+            seen = _CURRENCY.findall(" ".join(map(str, values))) if "number" in kind else []
+            self.currencies.setdefault(key, set()).update(map(str.upper, seen))
+
+    def skip(self, row: pa.csv.InvalidRow) -> str:
+        """Take down a row with more or fewer fields than the header, and go on."""
+        self.skipped.append((row.expected_columns, row.actual_columns, row.number))
+        return "skip"
+
+    def check(self, source: str) -> None:
+        """Raise a `DataError` with all faults that are too many to go on with."""
+        told = [self._ragged()] if self.skipped else []
+        for (column, kind), count in self.counts.items():
+            if kind != "no date" or count > _FEW_DATES * self.rows:
+                told.append(self._fault(column, kind))
+        if told:
+            raise DataError(f"{source}: {'; '.join(told)}")
+
+    def _row(self, place: int) -> int:
+        """Return the row in the file, the header being row 1, of a place in the batch that comes next."""
+        row = self.rows + place + 2
+        for *_, number in self.skipped:
+            row += number <= row
+        return row
+
+    def _ragged(self) -> str:
+        first = [f"row {number} has {found} fields" for _, found, number in self.skipped[:_TOLD]]
+        wanted, found, number = self.skipped[0]
+        above = "; what is above the header must go" if number == 2 and wanted < 3 < found else ""
+        rows = "row" if len(self.skipped) == 1 else "rows"
+        return (
+            f"{len(self.skipped):,} {rows} with more or fewer fields than the header "
+            f"({', '.join(first)}{', …' if len(self.skipped) > _TOLD else ''}, the header has {wanted}), "
+            f"repair them, or name the delimiter with reading: {{delimiter: …}}{above}"
         )
-    return bool(choice)
+
+    def _fault(self, column: str, kind: str) -> str:
+        """Return a column's fault in words."""
+        key = (column, kind)
+        count, first, currencies = self.counts[key], self.first[key], sorted(self.currencies[key])
+        one, many, remedy = _FAULTS[kind]
+        if len(currencies) > 1:
+            remedy = f"bring them to one currency ({', '.join(currencies)} seen)"
+        rows = [f"row {row}{_shown(value)}" for row, value in first] + ["…"] * (count > len(first))
+        return f"column {column!r} has {count:,} {one if count == 1 else many} ({', '.join(rows)}), {remedy}"
 
 
-def normalised(ids: pd.Series) -> pd.Series:
-    """Return ids without blanks at their ends and with every accented letter as one character (NFC).
+def _shown(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    return f": {value:g}" if isinstance(value, float) else f": {str(value)[:40]!r}"
 
-    >>> normalised(pd.Series(["A1 ", "e\u0301"])).tolist()
-    ['A1', 'é']
+
+def known(text: pa.Array) -> pa.Array:
+    """Return texts of which those that stand for a missing value are missing."""
+    return pc.if_else(pc.is_in(pc.utf8_trim_whitespace(text), pa.array(MISSING_MARKS)), None, text)
+
+
+def numbers(text: pa.Array, reading: Reading) -> pa.Array:
+    """Return texts as numbers, missing where they aren't numbers in the way that `decimal` and `thousands` say.
+
+    >>> numbers(pa.array(["1.234,5", "12.50", "7"]), {"decimal": ",", "thousands": "."}).to_pylist()
+    [1234.5, None, 7.0]
     """
-    plain = normal_form(pa.array(ids, pa.string(), from_pandas=True))
-    return pd.Series(plain.to_pandas().to_numpy(), ids.index, dtype="str", name=ids.name)
+    decimal, thousands = reading.get("decimal") or ".", reading.get("thousands") or ""
+    text = pc.utf8_trim_whitespace(text)
+    if decimal == "." and not thousands:
+        with suppress(pa.ArrowInvalid):
+            return text.cast(pa.float64())
+    group, point = re.escape(thousands), re.escape(decimal)
+    whole = rf"(\d{{1,3}}({group}\d{{3}})+|\d+)" if thousands else r"\d+"
+    number = rf"(?i)^[-+]?(({whole}({point}\d*)?|{point}\d+)(e[-+]?\d+)?|inf(inity)?)$"
+    found = pc.if_else(pc.match_substring_regex(text, number), text, None)
+    found = pc.replace_substring(found, thousands, "") if thousands else found
+    return pc.replace_substring(found, decimal, ".").cast(pa.float64())
 
 
-def normal_form(text: pa.Array) -> pa.Array:
-    """Return texts as `normalised` does."""
-    return pc.utf8_normalize(pc.utf8_trim_whitespace(text), form="NFC")
-
-
-def alike_rule(ids: pd.Index) -> list[Rule]:
-    """Return a line for the row log if ids differ in blanks or in how accents are written only."""
-    if not pd.api.types.is_string_dtype(ids):
-        return []
-    plain = normal_form(pa.array(ids, pa.string(), from_pandas=True)).drop_null()
-    times = plain.value_counts().field("counts")
-    alike = int(pc.sum(times.filter(pc.greater(times, 1))).as_py() or 0)
-    note = f"kept apart; reading: {{ids: {NORMALISE}}} takes them for one"
-    rule = Rule("ids that differ in blanks or accents only", "customers", len(ids), alike, len(ids), note)
-    return [rule] if alike else []
-
-
-MOSTLY = 0.8
+_MOSTLY = 0.8
 """A text column of which at least this share of the values are numbers is one of numbers."""
 
-NUMBER = re.compile(
+_NUMBER = re.compile(
     r"[-+(]?\s*[^\w\s.,+#-]?\s*(\d{1,3}([.,' \u00a0]\d{3})+|\d+)([.,]\d*)?(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?",
     re.IGNORECASE,
 )
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
 
-AMOUNT = re.compile(rf"{CURRENCY.pattern}|%|\d[.,]\d", re.IGNORECASE)
-"""What makes a text an amount and no class."""
+_AMOUNT = re.compile(rf"{_CURRENCY.pattern}|%|\d[.,]\d", re.IGNORECASE)
+"""What makes a text an amount and not a class."""
 
-FEW = 20
+_FEW = 20
 """So few different texts are classes, even if they are numbers."""
-
-FAULTS = {
-    # check: what there is once or more often, what to do
-    "id is there": ("row without an id", "rows without an id", "fill the ids or remove the rows"),
-    "id is unique": ("", "rows that share their id with a different row", "keep one row per customer"),
-    "finite": (f"value beyond {LARGEST:g}", f"values beyond {LARGEST:g}", "repair them"),
-    "numbers are numbers": (
-        "text in a column of numbers",
-        "texts in a column of numbers",
-        "repair them, or say how numbers are written with reading: {decimal: …, thousands: …}",
-    ),
-    "numbers are not text": (
-        "number written as text",
-        "numbers written as text",
-        "say how with reading: {decimal: …, thousands: …}, or take signs and units out of them",
-    ),
-}
 
 
 def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> None:
@@ -115,82 +183,53 @@ def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> Non
     Traceback (most recent call last):
     segnb.errors.DataError: t.csv: column 'spend' has 1 value beyond 1e+15 (row 3: 1e+300), repair them
     """
-    with _unmoved():
-        import pandera.pandas as pa
-
-    checks = {name: _checks_of(column) for name, column in table.items() if name != id_column}
-    if id_column:
-        checks[id_column] = {"id is there": _is_there, "id is unique": _is_unique}
-    columns = {name: pa.Column(None, _named(pa, found), nullable=True) for name, found in checks.items() if found}
-    try:
-        with _unmoved():
-            pa.DataFrameSchema(columns).validate(table, lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        faults = errors.failure_cases.groupby(["column", "check"], sort=False)
-        told = [_words(column, check, rows) for (column, check), rows in faults]
-        raise DataError(f"{source}: {'; '.join(told)}") from None
+    faults = Faults()
+    for name, column in table.items():
+        for kind, wrong in _faults_of_ids(column) if name == id_column else _faults_of(column):
+            faults.note(name, kind, wrong.index, wrong)
+    faults.check(source)
 
 
-@contextmanager
-def _unmoved() -> Iterator[None]:
-    """Keep pandera's look at pyspark, if that is installed, from warning and from setting variables."""
-    added = {"SPARK_LOCAL_IP", "PYARROW_IGNORE_TIMEZONE"} - set(os.environ)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support", FutureWarning)
-        yield
-    for name in added:
-        os.environ.pop(name, None)
+def _faults_of_ids(ids: pd.Series) -> Iterator[tuple[str, pd.Series]]:
+    yield "no id", ids[ids.isna()]
+    yield "shared id", ids[ids.notna() & ids.duplicated(keep=False)]
 
 
-def _named(pa, checks: dict) -> list:
-    return [pa.Check(check, name=name, error=name, ignore_na=False) for name, check in checks.items()]
-
-
-def _is_there(ids: pd.Series) -> pd.Series:
-    return ids.notna()
-
-
-def _is_unique(ids: pd.Series) -> pd.Series:
-    return ids.isna() | ~ids.duplicated(keep=False)
-
-
-def _is_finite(values: pd.Series) -> pd.Series:
-    return values.isna() | (values.astype(float).abs() <= LARGEST)
-
-
-def _checks_of(column: pd.Series) -> dict[str, Callable[[pd.Series], pd.Series]]:
-    """Return the checks for a column by its kind."""
+def _faults_of(column: pd.Series) -> Iterator[tuple[str, pd.Series]]:
+    """Yield what is wrong with a column, and where: numbers beyond reason, or texts of which most are numbers."""
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return {}
+        return
     if pd.api.types.is_numeric_dtype(column):
-        return {"finite": _is_finite}
+        yield "large", column[(column.astype(float).abs() > LARGEST).fillna(False)]
+        return
     text = column.dropna().astype(str).str.strip()
-    plain, written = _plain(text), text.map(lambda value: bool(NUMBER.fullmatch(value))).astype(bool)
-    if text.empty or written.mean() < MOSTLY or plain.all() or _is_classes(text, plain):
-        return {}
-    if plain.mean() >= MOSTLY:
-        return {"numbers are numbers": lambda values: values.isna() | _at(values, text.index[plain])}
-    return {"numbers are not text": lambda values: ~_at(values, text.index[written])}
+    plain, written = _plain(text), text.map(lambda value: bool(_NUMBER.fullmatch(value))).astype(bool)
+    if text.empty or written.mean() < _MOSTLY or plain.all() or _is_classes(text, plain):
+        return
+    if plain.mean() >= _MOSTLY:
+        yield "text as number", text[~plain]
+    else:
+        yield "number as text", text[written]
 
 
 def _plain(text: pd.Series) -> pd.Series:
-    return pd.to_numeric(text, errors="coerce").notna()
+    found = numbers(pa.array(text, pa.string(), from_pandas=True), {})
+    return pd.Series(pc.is_valid(found).to_pandas().to_numpy(), text.index)
 
 
 def _is_classes(text: pd.Series, plain: pd.Series) -> bool:
     """Return whether texts are a few classes such as 1, 2 and 3+, and not amounts in some writing."""
-    few = text.nunique() <= min(FEW, len(text) / 2)
-    return few and not text[~plain].map(lambda value: bool(AMOUNT.search(value))).any()
+    few = text.nunique() <= min(_FEW, len(text) / 2)
+    return few and not text[~plain].map(lambda value: bool(_AMOUNT.search(value))).any()
 
 
 def classes_rule(table: pd.DataFrame) -> list[Rule]:
     """Return lines for the row log on columns of text that holds numbers and counts as categories."""
-    kinds: dict[str, list[str]] = {"numbers with a few texts": [], "numbers written as text": []}
-    for name in table.select_dtypes("str"):
-        text = table[name].dropna().str.strip()
-        plain = _plain(text)
-        if plain.mean() >= MOSTLY:
-            kinds["numbers with a few texts" if plain.mean() < 1 else "numbers written as text"].append(name)
+    shares = {name: _plain(table[name].dropna().str.strip()).mean() for name in table.select_dtypes("str")}
+    kinds = {
+        "numbers with a few texts": [name for name, share in shares.items() if _MOSTLY <= share < 1],
+        "numbers written as text": [name for name, share in shares.items() if share == 1],
+    }
     there = table.shape[1]
     return [
         Rule(f"{kind}, taken as categories", "columns", there, len(found), there, ", ".join(found))
@@ -199,14 +238,18 @@ def classes_rule(table: pd.DataFrame) -> list[Rule]:
     ]
 
 
-def _at(values: pd.Series, rows: pd.Index) -> pd.Series:
-    return pd.Series(values.index.isin(rows), index=values.index)
+def normal_form(text: pa.Array) -> pa.Array:
+    """Return texts without blanks at their ends and with every accented letter as one character (NFC)."""
+    return pc.utf8_normalize(pc.utf8_trim_whitespace(text), form="NFC")
 
 
-def _words(column: str, check: str, rows: pd.DataFrame) -> str:
-    one, many, remedy = FAULTS[check]
-    first = rows.sort_values("index")
-    if check.startswith("numbers"):
-        remedy = how_written(first["failure_case"].astype(str), remedy)
-    places = ((int(row) + 2, value) for row, value in zip(first["index"], first["failure_case"]))
-    return fault_words(column, len(rows), one, many, places, remedy)
+def alike_rule(ids: pd.Index) -> list[Rule]:
+    """Return a line for the row log if ids differ in blanks or in how accents are written only."""
+    if not pd.api.types.is_string_dtype(ids):
+        return []
+    plain = normal_form(pa.array(ids, pa.string(), from_pandas=True)).drop_null()
+    times = plain.value_counts().field("counts")
+    alike = int(pc.sum(times.filter(pc.greater(times, 1))).as_py() or 0)
+    note = "kept apart; reading: {ids: normalise} takes them for one"
+    rule = Rule("ids that differ in blanks or accents only", "customers", len(ids), alike, len(ids), note)
+    return [rule] if alike else []

@@ -28,20 +28,16 @@ def scratch_folder() -> Path:
 
     A kernel is ended at once and could not clean up; the runner does it.
     """
-    given = os.environ.get(SCRATCH)
-    return Path(tempfile.mkdtemp(dir=given) if given else _own().name)
+    folder = tempfile.TemporaryDirectory(prefix="segnb-", dir=os.environ.get(SCRATCH), ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
-@cache
-def _own() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="segnb-")
-
-
-EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark", "polars": "polars"}
+_EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark", "polars": "polars"}
 """The extra of segnb that brings what an engine needs."""
 
 
-OWN_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
+_OWN_SCHEMAS = ("information_schema", "pg_catalog", "pg_toast")
 """Schemas in which an engine keeps what it knows of itself."""
 
 
@@ -69,8 +65,11 @@ def connect(address: str = EMBEDDED, *, writable: bool = False) -> ibis.BaseBack
     try:
         return _connect_duckdb(address, writable) if kind == "duckdb" else _CONNECTORS.get(kind, ibis.connect)(address)
     except ImportError as error:
-        extra = f"pip install 'segnb[{EXTRAS[kind]}]' brings it" if kind in EXTRAS else "install what ibis asks for"
-        raise DataError(f"engine {shown(address)}: the Python package {error.name} is not there; {extra}") from None
+        extra = f"pip install 'segnb[{_EXTRAS[kind]}]' brings it" if kind in _EXTRAS else "install what ibis asks for"
+        package = (
+            error.name or getattr(error.__cause__, "name", None) or kind
+        )  # ibis names what is missing in the cause
+        raise DataError(f"engine {shown(address)}: the Python package {package} is not there; {extra}") from None
     except Exception as error:
         raise DataError(
             f"engine {shown(address)}: no connection ({first_line(error)}); check the address and that it is running, "
@@ -154,7 +153,7 @@ def first_line(error: Exception) -> str:
 def _tables_there(engine: ibis.BaseBackend, schema: str) -> str:
     try:
         names = sorted(engine.list_tables(database=schema or None))
-        others = [each for each in engine.list_databases() if not names and each not in OWN_SCHEMAS]
+        others = [each for each in engine.list_databases() if not names and each not in _OWN_SCHEMAS]
         names = names or sorted(f"{each}.{name}" for each in others for name in engine.list_tables(database=each))
     except Exception:
         return "check its name and that you may read it"

@@ -1,19 +1,213 @@
-"""An order line in segnb's own terms: ids, a day, an amount, and whether it is a sale."""
+"""Order lines in segnb's own terms: a log is brought into shape batch by batch, its columns mean what ours mean."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 
 import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from segnb.data.engines import fetch, local_clock
+from segnb.data.contract import MISSING_MARKS, Faults, Reading, known, normal_form, numbers
+from segnb.data.engines import check_numbers, engine_table, fetch, first_line, local_clock, scratch_folder
+from segnb.data.reader import check_columns, column_names, file_kind, normalises, read_table, text_batches, unreadable
 from segnb.errors import DataError
+from segnb.init.guesses import pieces
+from segnb.paths import find_file, is_file
+from segnb.tables import LARGEST
 
-SPAN = date(1901, 1, 1), date(2099, 12, 31)
+_ZONED = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
+"""How a time ends that says how far it is from UTC."""
+
+_SPAN = date(1901, 1, 1), date(2099, 12, 31)
 """A date before or after stands for none, as 9999-12-31 does."""
 
 
+def open_source(
+    backend: ibis.BaseBackend,
+    source: str,
+    needed: Mapping[str, str],
+    kinds: Mapping[str, str],
+    reading: Reading,
+    engine: str,
+) -> ibis.Table:
+    """Return a table of the engine, or a file as one; parquet whose columns are in shape stays where it is.
+
+    Parameters
+    ----------
+    backend : BaseBackend
+    source : str
+    needed : mapping of str to str
+        The columns that must be there, by the parameter that names them.
+    kinds : mapping of str to {"text", "number", "date"}
+        What is in them.
+    reading : mapping of str to str
+    engine : str
+        The backend's address.
+
+    Raises
+    ------
+    DataError
+        If the source or a column is missing, or what is in them cannot be read: see `shape_log`.
+    """
+    if not is_file(source, engine):
+        table = engine_table(backend, source, engine)
+        check_columns(table.columns, needed, source)
+        check_numbers(table, source, [name for name, kind in kinds.items() if kind == "number"])
+        _check_one_currency(table, source, kinds)
+        return table
+    names = column_names(source, reading)
+    check_columns(names, needed, source)
+    kinds = {name: "text" for name in names if _tells_currency(name)} | dict(kinds)
+    path = shape_log(source, kinds, reading, scratch_folder() / f"{ibis.util.gen_name('segnb')}.parquet")
+    try:
+        if backend.name == "postgres":  # which reads no files: it gets a table for the session
+            table = backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
+        else:
+            table = backend.read_parquet(path)
+    except Exception as error:
+        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
+    _check_one_currency(table, source, kinds)
+    return table
+
+
+def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> None:
+    """Refuse amounts in several currencies, which no sum makes sense of; a table without amounts may name them."""
+    if "number" not in kinds.values():
+        return
+    for name in (name for name in table.columns if _tells_currency(name) and kinds.get(name) in (None, "text")):
+        texts = fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str).str.strip()
+        found = sorted(set(texts) - set(MISSING_MARKS))
+        if len(found) > 1:
+            raise DataError(
+                f"{source}: column {name!r} tells of {len(found)} currencies ({', '.join(found)}), which cannot "
+                "be added up; bring the amounts to one currency and leave that column out"
+            )
+
+
+def _tells_currency(name: str) -> bool:
+    """Return whether a column is about the currency itself, and not about a rate or an amount in one."""
+    return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
+
+
+def shape_log(source: str, kinds: Mapping[str, str], reading: Reading, target: Path) -> Path:
+    """Return a parquet file with the columns of a purchase log, its numbers numbers and its dates dates.
+
+    That is the file itself if it is so already, otherwise `target`, written batch by batch: a log is never in memory
+    as a whole.
+
+    Parameters
+    ----------
+    source : str
+        A text file, parquet or xlsx, in which the columns are.
+    kinds : mapping of str to {"text", "number", "date"}
+        The columns, and what is in them.
+    reading : mapping of str to str
+        How the file is written, see `segnb.data.read_table`; `dates` is the format of dates written as text
+        (ISO 8601 by default), and with `zone` times may say how far from UTC they are.
+    target : Path
+
+    Raises
+    ------
+    DataError
+        If rows are ragged, numbers are none or beyond reason, or more than one in a thousand dates cannot be read:
+        all faults are listed with their number and their first rows.
+    """
+    path = find_file(source)
+    kind, normalise = file_kind(path, source), normalises(reading)
+    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds) and not normalise:
+        return path
+    faults, writer = Faults(), None
+    try:
+        for batch in _batches(path, source, kinds, reading, faults):
+            shaped = pa.table({name: _shaped(batch, name, kinds[name], reading, faults) for name in kinds})
+            writer = writer or pq.ParquetWriter(target, shaped.schema)
+            writer.write_table(shaped)
+    except Exception as error:
+        raise unreadable(source, kind, error) from None
+    faults.check(source)
+    if writer is None:
+        raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
+    writer.close()
+    return target
+
+
+def _in_shape(schema: pa.Schema, source: str, kinds: Mapping[str, str]) -> bool:
+    nested = [name for name in kinds if pa.types.is_nested(schema.field(name).type)]
+    if nested:
+        raise DataError(
+            f"{source}: column {', '.join(map(repr, nested))} holds lists or records; unfold it into columns"
+        )
+    return all(kind == "text" or _fits(schema.field(name).type, kind) for name, kind in kinds.items())
+
+
+def _fits(found: pa.DataType, kind: str) -> bool:
+    numeric = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
+    return numeric if kind == "number" else pa.types.is_timestamp(found) or pa.types.is_date(found)
+
+
+def _batches(
+    path: Path, source: str, kinds: Mapping[str, str], reading: Reading, faults: Faults
+) -> Iterator[pa.RecordBatch]:
+    kind, names = file_kind(path, source), list(kinds)
+    if kind not in (".parquet", ".xlsx"):
+        yield from text_batches(path, source, names, reading, faults)
+        return
+    if kind == ".parquet":
+        batches = pq.ParquetFile(path).iter_batches(columns=names)
+    else:
+        table = read_table(source, [name for name in kinds if kinds[name] == "text"], reading)
+        batches = pa.Table.from_pandas(table[names], preserve_index=False).to_batches()
+    for batch in batches:
+        yield batch
+        faults.rows += len(batch)
+
+
+def _shaped(batch: pa.RecordBatch, name: str, kind: str, reading: Reading, faults: Faults) -> pa.Array:
+    column = batch.column(name)
+    if kind == "text" and reading.get("ids") and not pa.types.is_integer(column.type):
+        return normal_form(column.cast(pa.string()))
+    if kind == "text" or _fits(column.type, kind):
+        return column
+    text = known(pc.utf8_trim_whitespace(column.cast(pa.string())))
+    return (_numbers if kind == "number" else _moments)(text, name, reading, faults)
+
+
+def _note(faults: Faults, name: str, kind: str, there: pa.Array, text: pa.Array) -> None:
+    """Take down the rows of a batch in which `there` is true."""
+    there = pc.fill_null(there, False)
+    faults.note(name, kind, pc.indices_nonzero(there).to_pylist(), text.filter(there).to_pylist())
+
+
+def _numbers(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.Array:
+    found = numbers(text, reading)
+    _note(faults, name, "no number", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
+    _note(faults, name, "large", pc.greater(pc.abs(found), LARGEST), text)
+    return found
+
+
+def _moments(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.Array:
+    """Return dates and times, those that say how far from UTC they are as times of UTC."""
+    written = reading.get("dates") or "ISO8601"
+    if not reading.get("zone"):
+        told = pc.is_valid(text) if re.search("%[zZ]", written) else pc.match_substring_regex(text, _ZONED)
+        _note(faults, name, "zone", told, text)
+    try:
+        days = pd.to_datetime(text.to_pandas(), format=written, errors="coerce", utc=True).dt.tz_localize(None)
+    except ValueError as error:
+        raise DataError(
+            f"reading: dates={written!r} isn't a way to write dates ({error}); for instance %d.%m.%Y"
+        ) from None
+    found = pa.array(days.astype("datetime64[us]"), pa.timestamp("us"), from_pandas=True)
+    _note(faults, name, "no date", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
+    return found
+
+
 def standard_lines(
-    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Mapping[str, str], engine: str
+    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Reading, engine: str
 ) -> ibis.Table:
     """Return the lines of a purchase log under segnb's own column names, what is not known in them missing.
 
@@ -43,7 +237,7 @@ def standard_lines(
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
     customer = _id(log[customer_id])
     day = _day(column["date"], reading, engine)
-    day = day.between(*(ibis.literal(end) for end in SPAN)).ifelse(day, ibis.null("date"))
+    day = day.between(*(ibis.literal(end) for end in _SPAN)).ifelse(day, ibis.null("date"))
     sale = (amount > 0) & (column["quantity"] > 0).fill_null(True) if "quantity" in column else amount > 0
     order = _id(column["order"]) if "order" in column else day
     texts = {name: text_id(column[name]) for name in ("product", "category") if name in column}
@@ -69,7 +263,7 @@ def text_id(column: ibis.Column) -> ibis.Column:
     return _id(column).cast("string")
 
 
-def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.Column:
+def _day(column: ibis.Column, reading: Reading, engine: str) -> ibis.Column:
     """Return the day of each line, as counted where `zone` is if the log's times are moments of UTC."""
     kind = column.type()
     if kind.is_date():
@@ -81,8 +275,8 @@ def _day(column: ibis.Column, reading: Mapping[str, str], engine: str) -> ibis.C
 
 
 def check_whole(log: ibis.Table, ids: list[str], source: str) -> None:
-    """Refuse ids with fractions, of which two would become one."""
+    """Refuse ids with fractions, since two of them would become one."""
     for name in (name for name in ids if log[name].type().is_floating()):
         broken = fetch(log.agg(count=log.count(where=_known(log[name].cast("float64")) % 1 != 0)))["count"][0]
         if broken:
-            raise DataError(f"{source}: column {name!r} holds {broken:,} numbers with fractions, which are no ids")
+            raise DataError(f"{source}: column {name!r} holds {broken:,} numbers with fractions, which can't be ids")

@@ -8,22 +8,22 @@ from datetime import date
 import ibis
 from ibis import _
 
+from segnb.data.contract import Reading
 from segnb.data.engines import connect, fetch, first_line, kept
-from segnb.data.order_lines import check_whole, standard_lines, text_id
-from segnb.data.sources import open_source
-from segnb.data.tables import check_sha256
+from segnb.data.order_lines import check_whole, open_source, standard_lines, text_id
+from segnb.data.reader import check_sha256
 from segnb.errors import DataError
 from segnb.paths import EMBEDDED, find_file, is_file
 from segnb.tables import LARGEST
 
-MOST_CATEGORIES = 8
+_MOST_CATEGORIES = 8
 """At most this many categories, those with the highest spend, get a share column."""
 
-MOST_GUESTS = 0.5
+_MOST_GUESTS = 0.5
 """With a larger share of lines without a customer, the column of the customer must be another one."""
 
-DATED = re.compile(r"(?i)date|time|month|day")
-"""What an engine's word on a value that is no date has in it."""
+_DATED = re.compile(r"(?i)date|time|month|day")
+"""What an engine says of a value that isn't a date."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Purchases:
         return self.lines.left_join(self.product_categories, "product").drop("product_right")
 
     def top_categories(self) -> list[str]:
-        """Return the categories with the highest spend, at most `MOST_CATEGORIES`, or [] without categories."""
+        """Return the categories with the highest spend, at most `_MOST_CATEGORIES`, or [] without categories."""
         lines = self.with_category()
         if "category" not in lines.columns:
             return []
         spend = lines.filter(_.amount > 0, _.category.notnull()).group_by("category").agg(spend=_.amount.sum())
-        top = spend.order_by(ibis.desc("spend"), "category").limit(MOST_CATEGORIES)
+        top = spend.order_by(ibis.desc("spend"), "category").limit(_MOST_CATEGORIES)
         return sorted(fetch(top)["category"])
 
 
@@ -76,7 +76,7 @@ def open_purchases(
     *,
     products: str = "",
     returns: str = "net",
-    reading: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
     engine: str = EMBEDDED,
 ) -> Purchases:
     """Return the purchase log, lazily: neither parquet nor a table of an engine is ever held in memory as a whole.
@@ -127,7 +127,7 @@ def open_purchases(
 
 
 def _product_categories(
-    backend: ibis.BaseBackend, products: str, columns: Mapping[str, str], reading: Mapping[str, str], engine: str
+    backend: ibis.BaseBackend, products: str, columns: Mapping[str, str], reading: Reading, engine: str
 ) -> ibis.Table:
     """Return the category of each product, the first by name where a product stands under two."""
     names = {meaning: columns.get(meaning, "") for meaning in ("product", "category")}
@@ -186,7 +186,7 @@ def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis
         )
     except Exception as error:
         words = first_line(error)
-        hint = "; say how dates are written with reading: {dates: …}" if DATED.search(words) else ""
+        hint = "; say how dates are written with reading: {dates: …}" if _DATED.search(words) else ""
         raise DataError(f"{source}: {words}{hint}") from None
     first, last = found.pop("first")[0], found.pop("last")[0]
     counts = {name: int(count) for name, count in found.fillna(0).iloc[0].items()}
@@ -199,7 +199,7 @@ def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis
 def _check_counts(counts: dict[str, int], source: str) -> None:
     if counts["absurd"]:
         raise DataError(f"{source}: {counts['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
-    if counts["without_customer"] > MOST_GUESTS * counts["lines"]:
+    if counts["without_customer"] > _MOST_GUESTS * counts["lines"]:
         raise DataError(
             f"{source}: {counts['without_customer']:,} of {counts['lines']:,} lines have no customer; name the right "
             "column in customer_id, or take those lines out if that is how it is"

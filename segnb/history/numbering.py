@@ -1,6 +1,7 @@
-"""A person's names for the segments: given as a parameter, or kept in a file beside the run."""
+"""Segment numbers and names that last: carried over from an earlier run, given as a parameter, or kept in a file."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -9,16 +10,16 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 from sklearn.cluster import KMeans
 
-from segnb.cluster import Numbering, carry_numbers, first_numbering
+from segnb.cluster import Numbering, carry_numbers, first_numbering, fit_segments, number_by_size, start_centres
 from segnb.data import has_ids
-from segnb.errors import DataError, RunError, SegnbError
+from segnb.errors import DataError, RunError
 from segnb.history.snapshots import snapshot_of
 from segnb.iterate import match_segments
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import outputs_folder
 from segnb.runs.store import Run
 
-FEW_SHARED = 0.1
+_FEW_SHARED = 0.1
 """Below this share of the smaller run's customers in both runs, centres are matched and not customers."""
 
 
@@ -27,42 +28,59 @@ def number_segments(
 ) -> tuple[KMeans, Numbering]:
     """Return the model with its centres in the order of the segments' numbers, and the numbers.
 
-    A model that started from an earlier run's centres (`start_from`) keeps that run's numbers. One that was fitted
-    anew is matched with the run `previous`: a segment in which most of an earlier one's customers go on has its number
-    and name. Where the two runs share few customers, centres are matched instead, in the earlier run's scaled space,
-    if they lie nearer than half the distance of that run's nearest two. Without either run the largest segment is 1.
+    With `start_from` k-means is fitted again from that run's centres, and keeps its numbers. Another model is
+    matched with the run `previous`: a segment in which most of an earlier one's customers go on has its number and
+    name. Where the two runs share few customers, centres are matched instead, in the earlier run's scaled space, if
+    they lie nearer than half the distance of that run's nearest two. Without either run the largest segment is 1.
 
     Parameters
     ----------
     run : Run
-        Of which steps 1 and 2 are done.
+        With the customers that step 1 wrote.
     parameters : Parameters
         `start_from` and `previous` are used.
     model : KMeans
+        Fitted to `features`.
     features : DataFrame of shape (n_customers, n_features)
+        The scaled matrix.
+
+    Returns
+    -------
+    model : KMeans
+        A copy; its centres and labels in the order of the numbers.
+    numbering : Numbering
+
+    Raises
+    ------
+    RunError
+        If an artifact of the earlier run is missing or damaged.
     """
+    model = number_by_size(model)
     if parameters.start_from:
         earlier = Run(parameters.start_from)
-        numbering = numbering_of(earlier)
-        positions = dict(enumerate(numbering.numbers))
-        return carry_numbers(model, positions, numbering.used, earlier_names(earlier), earlier.name)
-    if not parameters.previous:
+        start = start_centres(
+            earlier.read("centres.csv"), run.read("prepare.skops"), run.read("prepare.json")["columns"]
+        )
+        model = fit_segments(features, model.n_clusters, seed=parameters.seed, start=start)
+        survivors = dict(enumerate(numbering_of(earlier).numbers))
+    elif parameters.previous:
+        earlier = Run(parameters.previous)
+        try:
+            survivors = _survivors(run, earlier, model, features)
+        except RunError as error:
+            return model, first_numbering(model.n_clusters, f"Numbers and names begin again: {error}.")
+    else:
         return model, first_numbering(model.n_clusters)
-    earlier = Run(parameters.previous)
-    try:
-        survivors = _survivors(run, earlier, model, features)
-    except RunError as error:
-        return model, first_numbering(model.n_clusters, f"Numbers and names begin anew: {error}.")
-    return carry_numbers(model, survivors, numbering_of(earlier).used, earlier_names(earlier), earlier.name)
+    return carry_numbers(model, survivors, numbering_of(earlier).used, _given_names(earlier), earlier.name)
 
 
 def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) -> dict[int, int]:
     """Return which of the model's segments go on which earlier ones, by customers or, if few are shared, by centres."""
-    now = pd.Series(model.predict(features), index=features.index)
+    now = pd.Series(model.labels_, index=features.index)
     before = earlier.read("segments.parquet")["segment"]
     known = has_ids(features) and has_ids(before)
     shared = before.index.intersection(now.index) if known else before.index[:0]
-    if len(shared) >= FEW_SHARED * min(len(before), len(now)):
+    if len(shared) >= _FEW_SHARED * min(len(before), len(now)):
         matches = match_segments(before, now).query("fate == 'survived'")
         return dict(zip(matches["current"].astype(int), matches["previous"].astype(int)))
     previous = snapshot_of(earlier)
@@ -75,20 +93,25 @@ def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) ->
 
 
 def numbering_of(run: Run) -> Numbering:
-    """Return a run's numbers; those of a run that did not keep any are the ones in its table of centres."""
+    """Return a run's numbers; those of a run that did not keep any are the ones in its table of centres.
+
+    Raises
+    ------
+    RunError
+        If the run has no table of centres either.
+    """
     try:
         return Numbering(**run.read("numbering.json"))
-    except (SegnbError, TypeError):
+    except (RunError, TypeError):
         numbers = run.read("centres.csv")["segment"].astype(int).tolist()
         return Numbering(numbers, sorted(set(numbers)))
 
 
-def earlier_names(run: Run) -> dict[int, str]:
+def _given_names(run: Run) -> dict[int, str]:
     """Return the names that a person gave to a run's segments; none if it did not come to its cards."""
-    try:
+    with suppress(RunError):
         return {card["segment"]: card["name"] for card in run.read("cards.json") if not card["drafted"]}
-    except RunError:
-        return {}
+    return {}
 
 
 def names_file(run: str) -> Path:
@@ -109,20 +132,27 @@ def persons_names(run: Run, given: Mapping[int, str]) -> tuple[dict[int, str], l
     given : mapping of int to str
         The parameter `names`.
 
+    Returns
+    -------
+    names : dict of int to str
+        By segment number.
+    notes : list of str
+        A sentence for each name that is left out.
+
     Raises
     ------
     DataError
-        If the file is no mapping of segment numbers to names.
+        If the file isn't a mapping of segment numbers to names.
     """
     numbering = numbering_of(run)
     names = numbering.names | _kept_names(names_file(run.name)) | dict(given)
-    gone = {number: name for number, name in names.items() if number in set(numbering.used) - set(numbering.numbers)}
-    notes = [f"Segment {number}, {name}, is no longer there, so its name is not used." for number, name in gone.items()]
+    gone = sorted(set(names) & (set(numbering.used) - set(numbering.numbers)))
+    notes = [f"Segment {number}, {names[number]}, is no longer there, so its name is not used." for number in gone]
     return {number: name for number, name in names.items() if number not in gone}, notes
 
 
 def names_of(run: Run) -> dict[int, str]:
-    """Return what a run's segments are called: on its cards, else by a person, else by their number."""
+    """Return what a run's segments are called, by number: on its cards, else by a person, else by their number."""
     if "cards.json" in run.artifacts():
         return {card["segment"]: card["name"] for card in run.read("cards.json")}
     numbering = numbering_of(run)

@@ -1,12 +1,13 @@
 """Give customers that a run has not seen the run's segments."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
@@ -23,7 +24,7 @@ from segnb.prepare import check_numeric, numbers
 from segnb.runs.store import Run, write_csv
 from segnb.text import listed, percent
 
-BLOCK = 125_000
+_BLOCK = 125_000
 """Customers that a thread scores at a time."""
 
 
@@ -46,9 +47,17 @@ class Scores:
 
     def sentence(self) -> str:
         """Return how many customers came into which segment, in words."""
-        sizes = self.table["segment"].value_counts().sort_index()
-        into = listed([f"{size:,} in {segment}" for segment, size in sizes.items()])
-        return f"{len(self.table):,} customers: {into}; {percent(self.table['unlike'].mean())} unlike anyone before"
+        return sizes_sentence(self.table["segment"].value_counts(), len(self.table), self.table["unlike"].sum())
+
+
+def sizes_sentence(sizes: pd.Series, customers: int, unlike: int) -> str:
+    """Return how many customers came into which segment, in words.
+
+    >>> sizes_sentence(pd.Series({2: 40, 1: 60}), 100, 3)
+    '100 customers: 60 in 1 and 40 in 2; 3.0% unlike anyone before'
+    """
+    into = listed([f"{size:,} in {segment:.0f}" for segment, size in sizes.sort_index().items()])
+    return f"{customers:,} customers: {into}; {percent(unlike / max(customers, 1))} unlike anyone before"
 
 
 def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -64,13 +73,18 @@ def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = 
     given : mapping of str to object, optional
         Parameters of step 1 that differ from the run's, for instance `as_of` or `reading`.
 
+    Returns
+    -------
+    DataFrame
+        One row per customer, indexed by id, original units.
+
     Raises
     ------
     DataError
         If the file cannot be read with these settings.
     """
     settings, made = settings_of(run, given), run.read("prepare.json")
-    if is_log(column_names(source, settings.reading), settings, made["columns"]):
+    if takes_log(column_names(source, settings.reading), settings, made["columns"]):
         needed = {} if set(made["columns"]) - set(made.get("behaviours", ())) else {"customers": ""}
         new = settings.model_copy(update={"purchases": source} | needed)
         return load_customers(new, categories=made["categories"]).table
@@ -84,7 +98,7 @@ def settings_of(run: Run, given: Mapping[str, Any] | None = None) -> Parameters:
     return check_parameters(recorded | {"as_of": "", "reading": reading} | dict(given or {}))
 
 
-def is_log(there: Iterable[str], settings: Parameters, columns: Iterable[str]) -> bool:
+def takes_log(there: Iterable[str], settings: Parameters, columns: Iterable[str]) -> bool:
     """Return whether a table with these columns is a purchase log as the run's own was, and not the run's columns."""
     elsewhere = {"category"} if settings.products else set()
     names = {name for meaning, name in settings.purchase_columns.items() if meaning not in elsewhere}
@@ -105,24 +119,46 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
     Raises
     ------
     DataError
-        If columns are missing (all are listed), are no numbers, or hold infinite or absurd values.
+        If columns are missing (all are listed), are not numbers, or hold infinite or absurd values.
     TypeError
-        If `customers` is no DataFrame: columns without names could be in any order.
+        If `customers` isn't a DataFrame: columns without names could be in any order.
     """
     if not isinstance(customers, pd.DataFrame):
         raise TypeError(f"customers: a DataFrame whose columns have the run's names, not {type(customers).__name__}")
-    snapshot, made = snapshot_of(run), run.read("prepare.json")
+    snapshot = snapshot_of(run)
     check_there(snapshot.label, snapshot.columns, customers.columns)
     check_numeric(customers[snapshot.columns], "score")
-    used = customers[snapshot.columns]
-    keep = used.notna().all(axis=1) if made["settings"]["missing"] == "drop" else pd.Series(True, index=used.index)
-    table = _score(snapshot, used[keep.to_numpy()]).reindex(used.index) if not keep.all() else _score(snapshot, used)
+    used = numbers(customers[snapshot.columns])
+    drops = run.read("prepare.json")["settings"]["missing"] == "drop"
+    dropped = (used.isna().any(axis=1) & drops).to_numpy()
+    table = _score_blocks(snapshot, used, dropped)
+    notes = _notes(customers, snapshot.customers, snapshot.columns, int(dropped.sum()))
+    if beyond := int((table["segment"].isna() & ~dropped).sum()):
+        notes.append(f"Without a segment because of a value that has no logarithm: {beyond:,}.")
     table.insert(1, "name", table["segment"].map(names_of(run)))
-    table = table.astype({"segment": "Int64"}).assign(unlike=table["unlike"].fillna(False).astype(bool))
-    notes = _notes(customers, snapshot.customers, snapshot.columns, int((~keep).sum()))
-    if beyond := int((table["segment"].isna() & keep.to_numpy()).sum()):
-        notes.append(f"Without a segment because of a value of which the run's logarithm is none: {beyond:,}.")
-    return Scores(table, notes)
+    return Scores(table.astype({"segment": "Int64"}), notes)
+
+
+def _score_blocks(snapshot: Snapshot, customers: pd.DataFrame, dropped: np.ndarray) -> pd.DataFrame:
+    """Return what `_score` does, block by block in as many threads as there are cores: scikit-learn scales in one."""
+    _ = snapshot.farthest  # computed before there are threads
+    places = [slice(begin, begin + _BLOCK) for begin in range(0, max(len(customers), 1), _BLOCK)]
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return pd.concat(pool.map(lambda at: _score(snapshot, customers.iloc[at], dropped[at]), places))
+
+
+def _score(snapshot: Snapshot, customers: pd.DataFrame, dropped: np.ndarray) -> pd.DataFrame:
+    """Return segment and confidence, both missing for who is dropped or has no logarithm, and unlike."""
+    table = pd.DataFrame({"segment": np.nan, "confidence": np.nan, "unlike": False}, index=customers.index)
+    if table.empty:
+        return table
+    with config_context(assume_finite=True):  # infinite values were refused before
+        features = snapshot.features(customers)
+        known = features.notna().all(axis=1).to_numpy() & ~dropped
+        if known.any():
+            found = assign(snapshot.model, features[known], snapshot.numbers)
+            table.loc[known, found.columns] = found.to_numpy()
+        return table.assign(unlike=snapshot.unlike(customers) & ~dropped)
 
 
 def write_scores(scores: Scores, path: Path) -> None:
@@ -133,49 +169,24 @@ def write_scores(scores: Scores, path: Path) -> None:
     DataError
         If the file cannot be written, or its name ends otherwise.
     """
-    writers: dict[str, Callable[[Path], Any]] = {
-        ".csv": lambda beside: write_csv(scores.table, beside),
-        ".parquet": lambda beside: scores.table.to_parquet(beside),
-    }
-    if path.suffix.lower() not in writers:
+    writers = {".csv": write_csv, ".parquet": pd.DataFrame.to_parquet}
+    kind = path.suffix.lower()
+    if kind not in writers:
         raise DataError(f"{path}: files ending in {path.suffix!r} are not written; allowed are {', '.join(writers)}")
     try:
-        write_whole(path, writers[path.suffix.lower()])
+        write_whole(path, lambda beside: writers[kind](scores.table, beside))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({why(error)}); name a file where you may write") from None
 
 
 def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:
     """Raise a `DataError` that lists all columns that a run was made from and that are not there."""
-    missing = [name for name in columns if name not in set(there)]
+    missing = [repr(name) for name in columns if name not in set(there)]
     if missing:
         raise DataError(
-            f"no column {', '.join(map(repr, missing))}, from which {run} was made; the columns here are "
+            f"no column {', '.join(missing)}, from which {run} was made; the columns here are "
             f"{', '.join(map(str, there))}; give a table with those of the run's labelled.csv"
         )
-
-
-def _score(snapshot: Snapshot, customers: pd.DataFrame) -> pd.DataFrame:
-    """Return segment, confidence and unlike, computed block by block in as many threads as there are cores.
-
-    Segment and confidence are missing where the run's logarithm has no value.
-    """
-    farthest = snapshot.farthest  # before there are threads
-
-    def score(block: pd.DataFrame) -> pd.DataFrame:
-        with config_context(assume_finite=True):  # infinite values were refused before
-            features = snapshot.features(block)
-            known = features.notna().all(axis=1)  # a logarithm may have no value
-            found = assign(snapshot.model, features if known.all() else features[known], snapshot.numbers)
-            found = found if known.all() else found.reindex(block.index)
-            return found.assign(unlike=snapshot.reach(block) > farthest)
-
-    values = numbers(customers)
-    if values.empty:
-        return pd.DataFrame({"segment": [], "confidence": [], "unlike": []}, index=values.index)
-    blocks = [values.iloc[begin : begin + BLOCK] for begin in range(0, len(values), BLOCK)]
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return pd.concat(pool.map(score, blocks))
 
 
 def _notes(customers: pd.DataFrame, known: pd.DataFrame, columns: list[str], dropped: int) -> list[str]:
@@ -183,14 +194,11 @@ def _notes(customers: pd.DataFrame, known: pd.DataFrame, columns: list[str], dro
     notes = [f"Without a segment because of a missing value, as in the run: {dropped:,}."] if dropped else []
     filled = {} if dropped else customers[columns].isna().sum()
     notes += [f"{name}: {count:,} missing values filled as in the run." for name, count in filled.items() if count]
-    for name in known.select_dtypes(exclude="number"):
-        if name in customers:
-            there = customers[name].dropna().astype(str)
-            new = there[~there.isin(known[name].dropna().astype(str).unique())]
-            if len(new):
-                levels = listed([repr(level) for level in sorted(new.unique())[:5]])
-                notes.append(
-                    f"{name}: {len(new):,} customers have a value that the run has not seen, such as {levels}."
-                )
+    for name in known.select_dtypes(exclude="number").columns.intersection(customers.columns):
+        levels = customers[name].dropna().astype(str)
+        new = levels[~levels.isin(known[name].dropna().astype(str))]
+        if len(new):
+            some = listed([repr(level) for level in sorted(new.unique())[:5]])
+            notes.append(f"{name}: {len(new):,} customers have a value that the run has not seen, such as {some}.")
     strange = [str(name) for name in customers if name not in known]
     return notes + ([f"Columns that the run does not know are left out: {', '.join(strange)}."] if strange else [])

@@ -13,21 +13,18 @@ from segnb.data import customer_expression, open_log, snapshot_day
 from segnb.data.engines import check_numbers, connect, engine_table, fetch, first_line
 from segnb.errors import DataError
 from segnb.history.numbering import names_of
-from segnb.history.score import check_there, is_log, settings_of
+from segnb.history.score import check_there, settings_of, sizes_sentence, takes_log
 from segnb.history.snapshots import snapshot_of
+from segnb.iterate import Snapshot
 from segnb.paths import is_file
 from segnb.prepare.pipeline import Clipper, Weigher
 from segnb.runs.store import Run
 from segnb.tables import LARGEST
-from segnb.text import listed, percent
 
-Column = ibis.expr.types.NumericValue
-Step = Callable[[Any, int, Column], Column]
+_Column = ibis.expr.types.NumericValue
 
 
-def feature_columns(
-    table: ibis.Table, pipeline: Pipeline, columns: Sequence[str], *, pulled_in: bool = True
-) -> list[Column]:
+def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str]) -> list[_Column]:
     """Return the features that a pipeline makes of a table's columns, as expressions in their order.
 
     Parameters
@@ -38,8 +35,11 @@ def feature_columns(
         As fitted by `segnb.prepare.prepare`.
     columns : sequence of str
         The columns that it was fitted to.
-    pulled_in : bool, default True
-        Whether values beyond the bounds of outliers are pulled in to them.
+
+    Returns
+    -------
+    list of ibis columns
+        As many as the pipeline makes, flags of missing values last.
 
     Raises
     ------
@@ -47,60 +47,45 @@ def feature_columns(
         If a step has no expression (the quantile transform).
     """
     features = _imputed(table, pipeline.named_steps["impute"], columns)
-    for name, step in pipeline.steps[1:]:
-        if step != "passthrough" and (pulled_in or name != "clip"):
-            apply = _expression_of(step)
-            features = [apply(step, place, feature) for place, feature in enumerate(features)]
+    for step in (step for _name, step in pipeline.steps[1:] if step != "passthrough"):
+        apply = _expression_of(step)
+        features = [apply(step, place, feature) for place, feature in enumerate(features)]
     return features
 
 
-def _imputed(table: ibis.Table, imputer: Any, columns: Sequence[str]) -> list[Column]:
+def _imputed(table: ibis.Table, imputer: Any, columns: Sequence[str]) -> list[_Column]:
     """Return the columns with missing values filled, then the columns that say where they were."""
-    values = [known(table[name]) for name in columns]
+    values = [_known(table[name]) for name in columns]
     filled = [value.coalesce(float(fill)) for value, fill in zip(values, imputer.statistics_)]
     flagged = imputer.indicator_.features_ if imputer.add_indicator else []
     return filled + [values[place].isnull().cast("float64") for place in flagged]
 
 
-def known(column: ibis.Column) -> Column:
+def _known(column: ibis.Column) -> _Column:
     """Return a column as numbers, NaN as NULL."""
     value = column.cast("float64")
     return value.isnan().ifelse(ibis.null("float64"), value) if column.type().is_floating() else value
 
 
-def _expression_of(step: Any) -> Step:
-    for kind, apply in _STEPS.items():
-        if isinstance(step, kind):
-            return apply
-    raise DataError(
-        f"transform: {type(step).__name__} cannot be carried out by an engine; score a file, or make the run with "
-        "transform='auto', 'yeo-johnson', 'log' or 'none'"
-    )
-
-
-def _clip(step: Clipper, place: int, value: Column) -> Column:
+def _clip(step: Clipper, place: int, value: _Column) -> _Column:
     low, high = float(step.lower_[place]), float(step.upper_[place])
     value = (value < low).ifelse(low, value) if np.isfinite(low) else value
     return (value > high).ifelse(high, value) if np.isfinite(high) else value
 
 
-def _yeo_johnson(step: PowerTransformer, place: int, value: Column) -> Column:
-    """Yeo and Johnson, Biometrika 87, 2000."""
-    power = float(step.lambdas_[place])
+def _yeo_johnson(step: PowerTransformer, place: int, value: _Column) -> _Column:
+    """Yeo and Johnson, Biometrika 87, 2000; powers within a rounding error of 0, or of 2, count as that."""
+    power, nearest = float(step.lambdas_[place]), float(np.spacing(1.0))
     if power == 1:
         return value
     zero = ibis.literal(0.0)
     above, below = ibis.greatest(value, zero) + 1, ibis.greatest(-value, zero) + 1
-    positive = above.ln() if abs(power) < EPSILON else (above**power - 1) / power
-    negative = -below.ln() if abs(power - 2) < EPSILON else -(below ** (2 - power) - 1) / (2 - power)
+    positive = above.ln() if abs(power) < nearest else (above**power - 1) / power
+    negative = -below.ln() if abs(power - 2) < nearest else -(below ** (2 - power) - 1) / (2 - power)
     return (value >= 0).ifelse(positive, negative)
 
 
-EPSILON = float(np.spacing(1.0))
-"""Powers nearer to 0, or to 2, count as that."""
-
-
-_STEPS: dict[type, Step] = {
+_STEPS: dict[type, Callable[[Any, int, _Column], _Column]] = {
     Clipper: _clip,
     FunctionTransformer: lambda step, place, value: (value > -1).ifelse((value + 1).ln(), ibis.null("float64")),
     PowerTransformer: _yeo_johnson,
@@ -111,21 +96,22 @@ _STEPS: dict[type, Step] = {
 }
 
 
-FAR = 1e300
+def _expression_of(step: Any) -> Callable[[Any, int, _Column], _Column]:
+    for kind, apply in _STEPS.items():
+        if isinstance(step, kind):
+            return apply
+    raise DataError(
+        f"transform: an engine cannot compute {type(step).__name__}; score a file, or make the run with "
+        "transform='auto', 'yeo-johnson', 'log' or 'none'"
+    )
+
+
+_FAR = 1e300
 """Further than any distance."""
 
 
 def score_expression(
-    table: ibis.Table,
-    customer_id: str,
-    columns: Sequence[str],
-    pipeline: Pipeline,
-    centres: np.ndarray,
-    numbers: Sequence[int],
-    names: Mapping[int, str],
-    farthest: float,
-    *,
-    drop_missing: bool = False,
+    table: ibis.Table, customer_id: str, snapshot: Snapshot, names: Mapping[int, str], *, drop_missing: bool = False
 ) -> ibis.Table:
     """Return the segment of every customer of a table, as `segnb.history.score.score_customers` gives it.
 
@@ -135,17 +121,10 @@ def score_expression(
         One row per customer, original units.
     customer_id : str
         The column with the customer's id.
-    columns : sequence of str
-        The clustering columns.
-    pipeline : Pipeline
-        As fitted by `segnb.prepare.prepare`.
-    centres : array of shape (k, n_features)
-        In the scaled space.
-    numbers : sequence of int
-        The segments' numbers, in the order of the centres.
+    snapshot : Snapshot
+        Of the run.
     names : mapping of int to str
-    farthest : float
-        Beyond this distance from the nearest centre, values not pulled in, a customer is unlike anyone before.
+        Of its segments, by number.
     drop_missing : bool, default False
         Leave out customers with a missing value in a clustering column.
 
@@ -153,56 +132,53 @@ def score_expression(
     -------
     ibis.Table
         The id, `segment`, `name` and `confidence`, missing where a logarithm has no value, and `unlike`.
+
+    Raises
+    ------
+    DataError
+        If a step of the pipeline has no expression.
     """
-    kept = table.filter([known(table[name]).notnull() for name in columns]) if drop_missing else table
-    near, plain = (feature_columns(kept, pipeline, columns, pulled_in=pulled) for pulled in (True, False))
-    features = _apart(
-        kept.select(
-            kept[customer_id],
-            **{f"near_{place}": feature for place, feature in enumerate(near)},
-            **{f"plain_{place}": feature for place, feature in enumerate(plain)},
-        )
-    )
-    squares = _apart(
-        features.select(
-            customer_id,
-            **{f"d{j}": _square(features, "near", centre) for j, centre in enumerate(centres)},
-            reach=_least([_square(features, "plain", centre) for centre in centres]),
-        )
-    )
-    nearest = _apart(squares.mutate(least=_least([squares[f"d{j}"] for j in range(len(centres))])))
-    first = ibis.cases(*((nearest[f"d{j}"] == nearest.least, j) for j in range(len(centres))), else_=0)
+    columns, centres = snapshot.columns, snapshot.model.cluster_centers_
+    kept = table.filter([_known(table[name]).notnull() for name in columns]) if drop_missing else table
+    plain = Pipeline([step for step in snapshot.pipeline.steps if step[0] != "clip"])
+    spaces = {"near": feature_columns(kept, snapshot.pipeline, columns), "plain": feature_columns(kept, plain, columns)}
+    named = {f"{kind}_{place}": each for kind, features in spaces.items() for place, each in enumerate(features)}
+    features = _apart(kept.select(kept[customer_id], **named))
+    squares = {f"d{j}": _square(features, "near", centre) for j, centre in enumerate(centres)}
+    reach = _least([_square(features, "plain", centre) for centre in centres])
+    squared = _apart(features.select(customer_id, **squares, reach=reach))
+    nearest = _apart(squared.mutate(least=_least([squared[name] for name in squares])))
+    first = ibis.cases(*((nearest[name] == nearest.least, j) for j, name in enumerate(squares)), else_=0)
     placed = _apart(nearest.mutate(place=nearest.least.isnull().ifelse(ibis.null("int64"), first)))
-    others = [(placed.place == j).ifelse(FAR, placed[f"d{j}"]) for j in range(len(centres))]
+    others = [(placed.place == j).ifelse(_FAR, placed[name]) for j, name in enumerate(squares)]
     roots = {"one": placed.least.sqrt(), "two": _least(others).sqrt(), "reach": placed.reach.sqrt()}
     apart = _apart(placed.select(customer_id, "place", **roots))
     both = apart.one + apart.two
-    shadow = (both == 0).ifelse(1.0, 2 * apart.one / both.nullif(0.0))
     return apart.select(
         customer_id,
-        segment=apart.place.cases(*((j, int(number)) for j, number in enumerate(numbers))),
-        name=apart.place.cases(*((j, names[int(number)]) for j, number in enumerate(numbers))),
-        confidence=1 - shadow,
-        unlike=(apart.reach > float(farthest)).fill_null(True),
+        segment=apart.place.cases(*enumerate(snapshot.numbers)),
+        name=apart.place.cases(*((j, names[number]) for j, number in enumerate(snapshot.numbers))),
+        confidence=1 - (both == 0).ifelse(1.0, 2 * apart.one / both.nullif(0.0)),
+        unlike=(apart.reach > snapshot.farthest).fill_null(True),
     )
 
 
 def _apart(table: ibis.Table) -> ibis.Table:
     """Return a table that stays a subquery of its own: merged into one, the expressions would double at every step.
 
-    PostgreSQL merges subqueries by itself unless they have a limit.
+    PostgreSQL merges subqueries unless they have a limit.
     """
     return table.limit(2**62) if table.get_backend().name == "postgres" else table.view()
 
 
-def _square(features: ibis.Table, prefix: str, centre: np.ndarray) -> Column:
+def _square(features: ibis.Table, kind: str, centre: np.ndarray) -> _Column:
     """Return the squared distance to a centre."""
-    apart = [features[f"{prefix}_{place}"] - float(value) for place, value in enumerate(centre)]
+    apart = [features[f"{kind}_{place}"] - float(value) for place, value in enumerate(centre)]
     squares = [each * each for each in apart]
     return sum(squares[1:], squares[0])
 
 
-def _least(values: list[Column]) -> Column:
+def _least(values: list[_Column]) -> _Column:
     return ibis.least(*values) if len(values) > 1 else values[0]
 
 
@@ -221,32 +197,23 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
     Raises
     ------
     DataError
-        If the engine cannot be reached, the table or columns are missing (all are listed), columns are no numbers or
+        If the engine cannot be reached, the table or columns are missing (all are listed), columns are not numbers or
         hold infinite or absurd values, or an id stands in more than one row.
     """
     settings, made, snapshot = settings_of(run, given), run.read("prepare.json"), snapshot_of(run)
     id_column = settings.customer_id
     table = engine_table(connect(settings.engine, writable=True), source, settings.engine)
-    from_log = is_log(table.columns, settings, snapshot.columns)
+    from_log = takes_log(table.columns, settings, snapshot.columns)
     if from_log:
         log = open_log(settings.model_copy(update={"purchases": source}))
         table = customer_expression(log, snapshot_day(settings, log), settings.window_days, made["categories"])
-    if id_column not in table.columns:
-        table = table.rename({id_column: "customer_id"}) if "customer_id" in table.columns else table
+    if id_column not in table.columns and "customer_id" in table.columns:
+        table = table.rename({id_column: "customer_id"})
     check_there(run.name, [id_column, *snapshot.columns], table.columns)
     if not from_log:
         _check_values(table, source, id_column, snapshot.columns)
-    return score_expression(
-        table,
-        id_column,
-        snapshot.columns,
-        snapshot.pipeline,
-        snapshot.model.cluster_centers_,
-        snapshot.numbers,
-        names_of(run),
-        snapshot.farthest,
-        drop_missing=made["settings"]["missing"] == "drop",
-    )
+    drop_missing = made["settings"]["missing"] == "drop"
+    return score_expression(table, id_column, snapshot, names_of(run), drop_missing=drop_missing)
 
 
 def save_in_engine(scores: ibis.Table, name: str) -> ibis.Table:
@@ -269,9 +236,8 @@ def save_in_engine(scores: ibis.Table, name: str) -> ibis.Table:
 def scores_sentence(scores: ibis.Table) -> str:
     """Return how many customers came into which segment, in words."""
     counts = fetch(scores.group_by("segment").agg(customers=_.count(), unlike=_.count(where=_.unlike)))
-    counts, total = counts.sort_values("segment"), int(counts["customers"].sum())
-    into = listed([f"{row.customers:,} in {row.segment:.0f}" for row in counts.dropna().itertuples()])
-    return f"{total:,} customers: {into}; {percent(counts['unlike'].sum() / max(total, 1))} unlike anyone before"
+    sizes = counts.dropna().set_index("segment")["customers"]
+    return sizes_sentence(sizes, counts["customers"].sum(), counts["unlike"].sum())
 
 
 def _check_values(table: ibis.Table, source: str, id_column: str, columns: Sequence[str]) -> None:

@@ -1,39 +1,45 @@
-"""Snapshots to compare: of a run, and of the same purchase log as of an earlier date."""
+"""Runs and snapshots to compare: a run, its log as of an earlier date, and the series of runs before it."""
+
+from contextlib import suppress
+from typing import Any
+
+import pandas as pd
 
 from segnb.cluster import fit_segments
 from segnb.data import Purchases, has_ids, load_customers, open_log
-from segnb.errors import DataError, RunError
-from segnb.iterate import Snapshot
+from segnb.errors import DataError, RunError, SegnbError
+from segnb.iterate import NOTHING_BEFORE, Snapshot
 from segnb.parameters import Parameters, check_parameters
-from segnb.prepare import prepare
-from segnb.runs.store import Run
+from segnb.prepare import PREPARING, prepare
+from segnb.runs.store import Run, read_manifest
+from segnb.text import number, percent
 
-MONTH = 30
+_MONTH = 30
 """Days between two snapshots of a replay."""
 
-PREPARING = {"missing", "outliers", "transform", "scale", "weights", "seed"}
+_PREPARING = PREPARING - {"features", "descriptors"}
 
 
 def snapshot_of(run: Run) -> Snapshot:
-    """Return what a run segmented, with its pipeline and model.
+    """Return what a run segmented, with its pipeline, model and segment numbers.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
 
     Raises
     ------
     RunError
         If an artifact is missing or damaged.
     """
-    return Snapshot(
-        run.name,
-        run.read("customers.parquet"),
-        run.read("prepare.json")["columns"],
-        run.read("prepare.skops"),
-        run.read("model.skops"),
-        run.read("centres.csv")["segment"].astype(int).tolist(),
-    )
+    customers, columns = run.read("customers.parquet"), run.read("prepare.json")["columns"]
+    numbers = run.read("centres.csv")["segment"].astype(int).tolist()
+    return Snapshot(customers, columns, run.read("prepare.skops"), run.read("model.skops"), numbers, run.name)
 
 
-def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None, list[str]]:
-    """Return the snapshot to compare with, and notes on it; None, and why, where there is nothing to compare with.
+def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot, list[str]]:
+    """Return the snapshot to compare with, and notes on it; one of nobody, and why, where there is none.
 
     That is the run `previous`, or the run's own purchase log as of `lookback_days` earlier, prepared with the
     same settings and cut into as many segments.
@@ -44,22 +50,24 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot | None,
         Of which steps 1 to 3 are done.
     parameters : Parameters
         `previous`, `lookback_days`, `n_init` and `seed` are used.
+
+    Raises
+    ------
+    RunError
+        If an artifact is missing or damaged.
     """
     if parameters.previous:
         return _if_comparable(run, snapshot_of(Run(parameters.previous)))
-    first_step = _first_step(run)
+    first_step, back = _first_step(run), f"{parameters.lookback_days} days earlier"
     if not first_step.purchases:
-        return None, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
+        return NOTHING_BEFORE, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
     try:
-        log = open_log(first_step)
-        found, full_window = _as_of(run, first_step, log, parameters.lookback_days, parameters)
+        found = _as_of(run, first_step, open_log(first_step), parameters.lookback_days, parameters)
     except DataError as error:
-        return None, [
-            f"The purchase log as of {parameters.lookback_days} days earlier cannot be compared with: {error}"
-        ]
-    if not full_window:
-        days = f"{first_step.window_days} days, {parameters.lookback_days} days earlier"
-        return None, [f"The purchase log does not fill a window of {days}; lower window_days or lookback_days."]
+        return NOTHING_BEFORE, [f"The purchase log as of {back} cannot be compared with: {error}"]
+    if not found:
+        window = f"a window of {first_step.window_days} days, {back}"
+        return NOTHING_BEFORE, [f"The purchase log does not fill {window}; lower window_days or lookback_days."]
     return found, []
 
 
@@ -75,18 +83,22 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
         Of which steps 1 to 3 are done.
     parameters : Parameters
         `replay_months`, `n_init` and `seed` are used.
+
+    Raises
+    ------
+    RunError
+        If an artifact is missing or damaged.
     """
     first_step = _first_step(run)
     if not first_step.purchases or not parameters.replay_months:
         return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
     snapshots, ages, log = [snapshot_of(run)], [0], open_log(first_step)
-    for months in range(1, parameters.replay_months + 1):
-        days = months * MONTH
+    for days in range(_MONTH, parameters.replay_months * _MONTH + 1, _MONTH):
         try:
-            found, full_window = _as_of(run, first_step, log, days, parameters)
+            found = _as_of(run, first_step, log, days, parameters)
         except DataError:
             break
-        if not full_window:
+        if not found:
             break
         snapshots.insert(0, found)
         ages.append(days)
@@ -101,26 +113,111 @@ def _first_step(run: Run) -> Parameters:
     return check_parameters(made["settings"] | {"as_of": made["as_of"] or ""})
 
 
-def _as_of(
-    run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters
-) -> tuple[Snapshot, bool]:
-    """Return the run's log as of some days earlier, prepared and cut alike, and whether it fills the window."""
+def _as_of(run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters) -> Snapshot | None:
+    """Return the run's log as of some days earlier, prepared and cut alike; None if it doesn't fill the window."""
     made = run.read("prepare.json")
     source = load_customers(first_step, days_earlier=days, categories=made["categories"], log=log)
-    prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=PREPARING))
+    prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=_PREPARING))
     k = len(run.read("centres.csv"))
     model = fit_segments(prepared.features, k, n_init=parameters.n_init, seed=parameters.seed)
     label = f"the same log as of {source.as_of}"
-    return Snapshot(label, prepared.customers, prepared.columns, prepared.pipeline, model), source.full_window
+    found = Snapshot(prepared.customers, prepared.columns, prepared.pipeline, model, label=label)
+    return found if source.full_window else None
 
 
-def _if_comparable(run: Run, previous: Snapshot) -> tuple[Snapshot | None, list[str]]:
+def _if_comparable(run: Run, previous: Snapshot) -> tuple[Snapshot, list[str]]:
     """Return the earlier run's snapshot, unless nobody in it can be found again or its columns are not there now."""
     customers = run.read("customers.parquet")
     if not (has_ids(customers) and has_ids(previous.customers)):
-        return None, ["Without a customer id (customer_id) nobody can be found again in another run."]
+        return NOTHING_BEFORE, ["Without a customer id (customer_id) nobody can be found again in another run."]
     try:
         previous.features(customers.head(1))
     except RunError as error:
-        return None, [f"The two runs cannot be compared: {error}."]
+        return NOTHING_BEFORE, [f"The two runs cannot be compared: {error}."]
     return previous, []
+
+
+def series_of(run: Run, previous: str) -> tuple[list[Run], list[str]]:
+    """Return a run with those before it, the earliest first, and notes on where the series breaks off.
+
+    Parameters
+    ----------
+    run : Run
+    previous : str
+        The run that it is compared with; that one's manifest names the one before it, and so on.
+    """
+    found = [run]
+    while previous and previous not in {each.name for each in found}:
+        earlier = Run(previous)
+        try:
+            recorded = read_manifest(earlier.folder)["parameters"]
+        except RunError:
+            gone = f"The series begins with {found[0].name}; the run before it, {previous}, is not there any more."
+            return found, [gone]
+        found.insert(0, earlier)
+        previous = recorded.get("previous", "")
+    return found, []
+
+
+def timeline(runs: list[Run], decision: str = "") -> pd.DataFrame:
+    """Return one row per run of what its artifacts tell; what an artifact that is not there would tell is missing.
+
+    Parameters
+    ----------
+    runs : list of Run
+    decision : str, default ""
+        That of the last run, where it is not written yet.
+
+    Returns
+    -------
+    DataFrame
+        `run`, `as_of`, `customers`, `k`, `verdict`, `silhouette` (of all segments, -1 to 1), `decision`, and a column
+        `segment_N` per segment with its share of the customers, 0 to 1.
+    """
+    rows = [_row(run) for run in runs]
+    shares = sorted(
+        {name for row in rows for name in row if name.startswith("segment_")}, key=lambda name: int(name[8:])
+    )
+    columns = ["run", "as_of", "customers", "k", "verdict", "silhouette", "decision", *shares]
+    table = pd.DataFrame(rows, columns=columns).astype({"customers": "Int64", "k": "Int64", "silhouette": "float64"})
+    if decision:
+        table.loc[table.index[-1], "decision"] = decision
+    return table
+
+
+def timeline_text(table: pd.DataFrame) -> str:
+    """Return the timeline as lines for a terminal, the sizes in one column.
+
+    >>> print(timeline_text(pd.DataFrame({"run": ["june"], "k": [2], "silhouette": [0.31], "segment_1": [0.6]})))
+     run  k  silhouette sizes
+    june  2        0.31   60%
+    """
+    sizes = table.filter(regex=r"^segment_\d+$")
+    words = [" ".join(percent(share) for share in row if not pd.isna(share)) for row in sizes.to_numpy(dtype=float)]
+    shown = table.drop(columns=sizes.columns).assign(sizes=words)
+    shown = shown.astype(dict.fromkeys(shown.select_dtypes("number"), "float64"))
+    return shown.to_string(index=False, na_rep="–", float_format=lambda value: number(value, 2))
+
+
+def _row(run: Run) -> dict[str, Any]:
+    choice, made, decision = (_read(run, name, {}) for name in ("choice.json", "prepare.json", "decision.json"))
+    evidence = _read(run, "evidence.csv", pd.DataFrame(columns=["k", "silhouette"]))
+    segments = _read(run, "segments.parquet", pd.DataFrame(columns=["segment"]))["segment"]
+    known = {
+        "run": run.name,
+        "as_of": made.get("as_of") or "",
+        "customers": len(segments) or None,
+        "k": choice.get("k"),
+        "verdict": choice.get("verdict", ""),
+        "silhouette": evidence.set_index("k")["silhouette"].get(choice.get("k")),
+        "decision": decision.get("decision", ""),
+    }
+    sizes = segments.value_counts(normalize=True).sort_index()
+    return known | {f"segment_{segment}": share for segment, share in sizes.items()}
+
+
+def _read(run: Run, name: str, instead: Any) -> Any:
+    """Return an artifact, or something else where it is not there or cannot be read."""
+    with suppress(SegnbError):
+        return run.read(name)
+    return instead

@@ -1,1 +1,1 @@
-"""A first look at tables nobody here has seen, and the preset written from it."""
+"""A first look at files nobody here has seen, and the preset written from it: segnb init."""

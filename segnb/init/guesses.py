@@ -1,45 +1,25 @@
 """What the columns of an unknown table seem to be: a start for a person who knows better."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
+import yaml
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_numeric_dtype
 
-NAMES = {
-    # role: what such a column is called, in pieces of its name
-    "customer": (
-        "customer",
-        "client",
-        "household",
-        "user",
-        "member",
-        "account",
-        "buyer",
-        "kunde",
-        "person",
-        "shopper",
-        "email",
-    ),
-    "order": ("order", "invoice", "basket", "receipt", "transaction", "ticket", "cart", "bestell", "rechnung"),
-    "date": ("date", "day", "time", "timestamp", "datum", "ordered", "at"),
-    "amount": ("amount", "sales", "revenue", "total", "value", "paid", "net", "spend", "umsatz", "betrag"),
-    "quantity": ("quantity", "qty", "units", "pieces", "count", "menge", "anzahl"),
-    "price": ("price", "preis"),
-    "product": ("product", "sku", "stock", "item", "article", "artikel"),
-    "category": ("category", "department", "kategorie", "warengruppe"),
-    "discount": ("discount", "disc", "rabatt", "reduction"),
-}
-LOG_ROLES = ("order", "date", "amount", "quantity", "price", "product", "category", "discount")
-ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
-DAYS = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y")
-WRITTEN = (*DAYS, *(f"{day} {time}" for day in DAYS for time in ("%H:%M", "%H:%M:%S")))
-MOSTLY = 0.95
-"""At least this share of a column's texts are dates, or it is no column of dates."""
+NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
+"""What the column of a role is called."""
+
+_ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
+_DAYS = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y")
+_WRITTEN = (*_DAYS, *(f"{day} {time}" for day in _DAYS for time in ("%H:%M", "%H:%M:%S")))
+_MOSTLY = 0.95
+"""At least this share of a column's texts are dates, or it isn't a column of dates."""
 
 
-@dataclass(frozen=True)
-class Guess:
+class Guess(NamedTuple):
     """A column for a role, and why."""
 
     column: str
@@ -55,8 +35,17 @@ def pieces(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
+def is_number(column: pd.Series) -> bool:
+    """Return whether a column holds numbers; yes and no are none.
+
+    >>> is_number(pd.Series([1, 2])), is_number(pd.Series([True, False]))
+    (True, False)
+    """
+    return is_numeric_dtype(column) and not is_bool_dtype(column)
+
+
 def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, more: bool = False) -> Guess | None:
-    """Return the column with the customer's id, if one seems to be.
+    """Return the column with the customer's id, or None if no column seems to be one.
 
     Parameters
     ----------
@@ -67,6 +56,9 @@ def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, mo
         Whether the id names a row, as in a customer table; in a log it comes again.
     more : bool, default False
         Whether these are the first rows of more, among which customers come again less often.
+
+    >>> guess_id(pd.DataFrame({"client": ["a", "b"], "age": [30, 40]}), unique=True)
+    Guess(column='client', reason='2 different values in 2 rows')
     """
     scores = {name: _id_score(table[name], name, other, unique, more) for name in table}
     best = max(scores, key=scores.__getitem__, default=None)
@@ -77,56 +69,69 @@ def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, mo
 
 
 def guess_log(table: pd.DataFrame, customer_id: str = "") -> dict[str, Guess]:
-    """Return the columns of a purchase log by role; a role that none seems to have is left out."""
+    """Return the columns of a purchase log by role; {} without a date, or an amount or what makes one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per order line.
+    customer_id : str
+        The column of the customer, which has no other role.
+
+    >>> list(guess_log(pd.DataFrame({"day": ["2026-01-01"] * 2, "net": [1.5, 2.5]})))
+    ['date', 'amount']
+    """
     free = [name for name in table if name != customer_id]
     found: dict[str, Guess] = {}
-    for role in LOG_ROLES:
+    for role in list(NAMES)[1:]:
         fitting = [name for name in free if _fits(role, table[name])]
         named = [name for name in fitting if _called(role, name)]
         ranked = sorted(named, key=lambda name: _rank(role, table[name], name))
+        if not named and role == "date" and len(fitting) == 1:
+            ranked = fitting
         if ranked:
             found[role] = Guess(ranked[0], _why(role, table[ranked[0]], ranked))
-        elif role == "date" and len(fitting) == 1:
-            found[role] = Guess(fitting[0], "the only column of dates")
-        if role in found:
-            free.remove(found[role].column)
-    if "amount" in found and {"quantity", "price"} <= set(found):
+            free.remove(ranked[0])
+    if {"amount", "quantity", "price"} <= set(found):
         found.pop("price")
-    return found
+    tells = "date" in found and ("amount" in found or {"quantity", "price"} <= set(found))
+    return found if tells else {}
 
 
 def is_log(table: pd.DataFrame, more: bool = False) -> bool:
-    """Return whether a table seems to be a purchase log: customers who come again, dates, and amounts.
+    """Return whether a table seems to be a purchase log.
 
-    With `more`, the table is the beginning of a longer one.
+    That is one in which customers come again, with dates and amounts, or without a column that names each row.
+
+    Parameters
+    ----------
+    table : DataFrame
+    more : bool, default False
+        Whether these are the first rows of more.
 
     >>> is_log(pd.DataFrame({"customer": ["a", "a", "b"], "day": ["2026-01-01"] * 3, "amount": [1.0, 2.0, 3.0]}))
     True
     """
     customer = guess_id(table, unique=False, more=more)
-    found = guess_log(table, customer.column if customer else "")
-    return customer is not None and tells_purchases(found)
-
-
-def tells_purchases(roles: Mapping[str, Guess]) -> bool:
-    """Return whether there is a date, and an amount or what makes one."""
-    return "date" in roles and ("amount" in roles or {"quantity", "price"} <= set(roles))
+    if customer is None:
+        return False
+    return bool(guess_log(table, customer.column)) or guess_id(table, unique=True) is None
 
 
 def dates_in(column: pd.Series) -> str:
-    """Return how at least 95 % of the dates in a column of text are written, "" if there is no such way.
+    """Return how at least 95 % of the dates in a column are written, "" if there is no such way.
 
     >>> [dates_in(pd.Series(text)) for text in (["31.12.2025", "01.02.2026"], ["2026-01-01"], ["x"])]
-    ['%d.%m.%Y', 'ISO', '']
+    ['%d.%m.%Y', 'ISO8601', '']
     """
-    text = column.dropna().astype(str).head(2000)
-    if text.empty or text.str.contains(r"\d").mean() < MOSTLY:
+    text = _first_texts(column)
+    if text.empty or text.str.contains(r"\d").mean() < _MOSTLY:
         return ""
-    if text.str.fullmatch(ISO).mean() >= MOSTLY:
-        return "ISO"
-    shares = {each: _share(text, each) for each in WRITTEN}
+    if text.str.fullmatch(_ISO).mean() >= _MOSTLY:
+        return "ISO8601"
+    shares = {each: _share(text, each) for each in _WRITTEN}
     likeliest = max(shares, key=shares.__getitem__)
-    return likeliest if shares[likeliest] >= MOSTLY else ""
+    return likeliest if shares[likeliest] >= _MOSTLY else ""
 
 
 def also_written(column: pd.Series, written: str) -> str:
@@ -136,8 +141,12 @@ def also_written(column: pd.Series, written: str) -> str:
     '%m/%d/%Y'
     """
     other = written.translate(str.maketrans("dm", "md"))
-    text = column.dropna().astype(str).head(2000)
-    return other if other != written and other in WRITTEN and _share(text, other) >= _share(text, written) else ""
+    text = _first_texts(column)
+    return other if other != written and other in _WRITTEN and _share(text, other) >= _share(text, written) else ""
+
+
+def _first_texts(column: pd.Series) -> pd.Series:
+    return column.dropna().head(2000).astype(str)
 
 
 def _share(text: pd.Series, written: str) -> float:
@@ -145,20 +154,16 @@ def _share(text: pd.Series, written: str) -> float:
 
 
 def _called(role: str, name: str) -> bool:
-    words = pieces(name)
-    return any(
-        word == each or (len(each) > 3 and (word.startswith(each) or word.endswith(each)))
-        for each in NAMES[role]
-        for word in words
-    )
+    """Return whether a word of a column's name is one of the role's, or begins or ends with a longer one."""
+    parts = tuple(each for each in NAMES[role] if len(each) > 3)
+    return any(word in NAMES[role] or word.startswith(parts) or word.endswith(parts) for word in pieces(name))
 
 
 def _id_score(column: pd.Series, name: str, other: Sequence[str], unique: bool, more: bool) -> float:
-    if pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
-        return 0
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return 0
     known = column.dropna()
+    broken = is_float_dtype(known) and not (known % 1 == 0).all()
+    if broken or is_bool_dtype(column) or is_datetime64_any_dtype(column):
+        return 0
     distinct = known.nunique() / max(len(known), 1)
     alike = distinct > 0.95 if unique else distinct < (0.999 if more else 0.7)
     called = 2 * _called("customer", name) + (pieces(name)[-1:] in (["id"], ["no"], ["key"], ["number"]))
@@ -167,16 +172,18 @@ def _id_score(column: pd.Series, name: str, other: Sequence[str], unique: bool, 
 
 
 def _fits(role: str, column: pd.Series) -> bool:
-    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    """Return whether a column's values can have a role."""
     if role == "date":
-        return pd.api.types.is_datetime64_any_dtype(column) or bool(dates_in(column))
-    if role in ("amount", "price", "discount"):
-        return is_number and not (role != "discount" and column.nunique() < 2)
+        return bool(dates_in(column))
+    if role in ("amount", "price"):
+        return is_number(column) and column.nunique() > 1
+    if role == "discount":
+        return is_number(column)
     if role == "quantity":
-        return is_number and (column.dropna() % 1 == 0).mean() > 0.9
+        return is_number(column) and (column.dropna() % 1 == 0).mean() > 0.9
     if role == "category":
-        return not is_number and column.nunique() <= 200
-    return not (pd.api.types.is_float_dtype(column) or pd.api.types.is_datetime64_any_dtype(column) or dates_in(column))
+        return not is_number(column) and column.nunique() <= 200
+    return not (is_float_dtype(column) or is_datetime64_any_dtype(column) or dates_in(column))
 
 
 def _rank(role: str, column: pd.Series, name: str) -> tuple:
@@ -185,7 +192,7 @@ def _rank(role: str, column: pd.Series, name: str) -> tuple:
     is_id = any(word in ("id", "no", "code", "number") for word in words)
     first = next((place for place, each in enumerate(NAMES[role]) if any(w.startswith(each) for w in words)), 99)
     wants_id = role in ("order", "product")
-    return (is_id != wants_id, not pd.api.types.is_datetime64_any_dtype(column) and role == "date", first, len(name))
+    return is_id != wants_id, role == "date" and not is_datetime64_any_dtype(column), first, len(name)
 
 
 def _why(role: str, column: pd.Series, ranked: Sequence[str]) -> str:
@@ -193,9 +200,5 @@ def _why(role: str, column: pd.Series, ranked: Sequence[str]) -> str:
     if role in ("order", "product", "category"):
         return f"{column.nunique():,} different values{others}"
     if role == "date":
-        return f"from {_day(column.min())} to {_day(column.max())}{others}"
+        return f"from {str(column.min())[:10]} to {str(column.max())[:10]}{others}"
     return f"median {column.median():g}{others}"
-
-
-def _day(value: object) -> str:
-    return str(value)[:10]

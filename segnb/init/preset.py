@@ -1,27 +1,63 @@
-"""Glimpse at a person's files and write a commented preset to start from."""
+"""A first look at a person's files, and a commented preset to start from."""
 
+import codecs
+import csv
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import yaml
+from jinja2 import Template
 
 from segnb.data import Purchases, customer_expression, open_purchases, read_customers
-from segnb.data.text_files import is_text
+from segnb.data.engines import connect, engine_table, fetch
+from segnb.data.reader import DELIMITERS, check_table, file_kind, is_text, read_table, sheet_names, unreadable
 from segnb.errors import DataError
-from segnb.init.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, pieces, tells_purchases
-from segnb.init.preview import Glimpse, glimpse
-from segnb.parameters import PARAMETERS, Line, check_parameters, comment
-from segnb.paths import EMBEDDED, LATEST, is_file
+from segnb.init.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, is_number, pieces
+from segnb.parameters import PARAMETERS, TAKEN, check_parameters
+from segnb.paths import EMBEDDED, find_file, is_file
 from segnb.prepare.clean import MOST_MISSING
 
 MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
 
-CODES = {"zip", "plz", "postal", "postcode", "phone"}
-"""Words in the names of columns whose numbers are none."""
+_CODES = {"zip", "plz", "postal", "postcode", "phone"}
+"""Words in the names of columns whose numbers are not amounts."""
 
-LOOKBACK = PARAMETERS["lookback_days"].default
+YEAR, LOOKBACK = PARAMETERS["window_days"].default, PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
+_NUMBERED = Guess("", "no id seen: rows are numbered")
+
+
+@dataclass(frozen=True)
+class _Preview:
+    """The first rows of a table, how it is written, and whether there are more rows."""
+
+    source: str
+    engine: str
+    reading: dict[str, str]
+    rows: pd.DataFrame
+    more: bool
+
+    def extent(self, unit: str) -> str:
+        """Return how much was looked at."""
+        return f"guessed from {len(self.rows):,} {unit}, there are more" if self.more else f"{len(self.rows):,} {unit}"
+
+    def other_sheets(self) -> list[str]:
+        """Return a note on the sheets of a workbook that are not read."""
+        sheets = sheet_names(self.source) if self.source.lower().endswith(".xlsx") else []
+        named = ", ".join(sheets[1:])
+        return [f"{DECIDE} only the sheet {sheets[0]} is read; {named} with reading: {{sheet: …}}"] if named else []
+
+
+_NO_TABLE = _Preview("", EMBEDDED, {}, pd.DataFrame(), False)
 
 
 def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str]:
@@ -43,143 +79,204 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     ------
     DataError
         If a table cannot be read, or a log has no customer, date or amount.
+
+    >>> run, text = new_preset("data/shop_customers.csv")
+    >>> text.splitlines()[2]
+    'customers: data/shop_customers.csv  # 2,006 rows'
     """
     check_parameters({"engine": engine})
-    customers = glimpse(table, engine, MOST_ROWS)
-    if not log and (is_log(customers.rows, customers.more) or _comes_again(customers)):
-        return _of_log(customers, None)
-    if not log:
-        return _of_table(customers)
-    purchases = glimpse(log, engine, MOST_ROWS)
-    text = [look for look in (customers, purchases) if is_file(look.source, engine) and is_text(look.source)]
-    if len(text) == 2 and customers.reading != purchases.reading:
-        written = f"{customers.reading}, {purchases.reading}"
-        raise DataError(f"{table} and {log} are written differently ({written}); save both alike")
-    return _of_log(purchases, customers)
+    first = _preview(table, engine)
+    customers, purchases = first, _NO_TABLE
+    if log:
+        purchases = _preview(log, engine)
+    elif is_log(first.rows, first.more):
+        customers, purchases = _NO_TABLE, first
+    run = _run_name(first)
+    return run, _written(run=run, engine=engine, **_look_at(customers, purchases, first.other_sheets()))
 
 
-def _comes_again(look: Glimpse) -> bool:
-    """Return whether customers come again in a table although no column is one id per row."""
-    return not guess_id(look.rows, unique=True) and bool(guess_id(look.rows, unique=False, more=look.more))
-
-
-def _of_table(customers: Glimpse) -> tuple[str, str]:
-    found = guess_id(customers.rows, unique=True)
-    features, descriptors, left = _columns(customers.rows.drop(columns=[found.column] if found else []))
-    if not features:
+def _look_at(customers: _Preview, log: _Preview, notes: list[str]) -> dict[str, Any]:
+    """Return what the preset says of a customer table, a log, or both."""
+    _check_written_alike(customers, log)
+    customer_id = _shared_id(log, customers) if log.source else guess_id(customers.rows, unique=True) or _NUMBERED
+    features, descriptors, left = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"))
+    if not log.source and not features:
         names = ", ".join(customers.rows)
         raise DataError(f"{customers.source}: no numeric column to make segments from; the columns are {names}")
-    customer_id = found or Guess("", "no id seen: rows are numbered")
-    lines = [
-        Line("customers", customers.source, customers.extent("rows")),
-        Line("purchases", "", "no purchase log"),
-        Line("customer_id", customer_id.column, customer_id.reason),
-        *_reading_lines(customers.reading),
-        Line("features", features, f"{DECIDE} which of these should make the segments"),
-        Line("descriptors", descriptors, "these describe the segments and do not make them"),
-    ]
-    return _whole(customers, lines, _stops_at(customers, customer_id.column) + left)
+    given = {"customers": customers.source, "purchases": log.source, "customer_id": customer_id.column}
+    given |= {"reading": customers.reading, "engine": customers.engine}
+    stops = _tried(lambda: read_customers(check_parameters(given)))[1] if customers.source else []
+    found = {"customers": customers, "log": log, "features": features, "descriptors": descriptors}
+    found |= {"customer_id": customer_id, "reading": customers.reading, "notes": stops + left + notes}
+    return found | _of_log(log, customers, customer_id.column, found["notes"]) if log.source else found
 
 
-def _of_log(log: Glimpse, customers: Glimpse | None) -> tuple[str, str]:
-    customer_id = _shared_id(log, customers)
-    roles = guess_log(log.rows, customer_id.column)
-    if not tells_purchases(roles):
-        names = ", ".join(log.rows)
-        raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; the columns are {names}")
-    dates = log.rows[roles["date"].column]
-    written = "" if pd.api.types.is_datetime64_any_dtype(dates) else dates_in(dates)
-    reading = log.reading | (customers.reading if customers else {})
-    written = "" if written == "ISO" else written
-    reading |= {"dates": written} if written else {}
+def guess_reading(source: str) -> dict[str, str]:
+    """Return how a text file seems to be written where that is not plain: `delimiter`, `encoding` and `decimal`.
+
+    Guesses are for a person to look at; `read_table` itself guesses nothing.
+
+    Parameters
+    ----------
+    source : str
+        See `segnb.paths.find_file`.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is in no encoding that is tried.
+
+    >>> guess_reading("data/shop_customers.csv")
+    {}
+    """
+    path = find_file(source)
+    kind = file_kind(path, source)
+    if kind not in DELIMITERS:
+        return {}
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            start = file.read(200_000)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(source, kind, error) from None
+    encoding, text = _decoded(start, source)
+    lines = [line for line in text.splitlines() if line][:200] or [""]
+    counts = {mark: lines[0].count(mark) for mark in (DELIMITERS[kind], ",", ";", "\t", "|")}
+    delimiter = max(counts, key=counts.__getitem__)
+    if not counts[delimiter] and len(lines[0].split()) > 1:
+        delimiter = " "
+    cells = [cell for row in csv.reader(lines[1:], delimiter=delimiter) for cell in row]
+    found = {"encoding": encoding, "delimiter": delimiter} | _written_numbers(cells)
+    plain = {"encoding": "utf-8-sig", "delimiter": DELIMITERS[kind]}
+    return {name: mark for name, mark in found.items() if mark != plain.get(name)}
+
+
+def _decoded(start: bytes, source: str) -> tuple[str, str]:
+    """Return the encoding of the beginning of a file, and its text; a character may be cut in two at the end."""
+    for encoding in ("utf-16",) if start[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return encoding, codecs.getincrementaldecoder(encoding)().decode(start)
+    raise DataError(f"{source}: neither utf-8, utf-16 nor cp1252; name the encoding with reading: {{encoding: …}}")
+
+
+def _written_numbers(cells: Sequence[str]) -> dict[str, str]:
+    """Return the marks for decimals and thousands, as far as they are not plain.
+
+    >>> _written_numbers(["2.373,53", "12,50"]), _written_numbers(["1,234.50"]), _written_numbers(["1.5", "7"])
+    ({'decimal': ',', 'thousands': '.'}, {'thousands': ','}, {})
+    """
+
+    def count(thousands: str, decimal: str) -> tuple[int, int]:
+        grouped = [re.fullmatch(rf"-?\d{{1,3}}({thousands}\d{{3}})+({decimal}\d+)?", cell) for cell in cells]
+        plain = [re.fullmatch(rf"-?\d+{decimal}\d+", cell) for cell in cells]
+        return sum(map(bool, grouped)), sum(map(bool, plain))
+
+    (dots, commas), (groups, points) = count(r"\.", ","), count(",", r"\.")
+    if dots + commas > groups + points:
+        return {"decimal": ","} | ({"thousands": "."} if dots else {})
+    return {"thousands": ","} if groups and not commas else {}
+
+
+def _preview(source: str, engine: str) -> _Preview:
+    """Return the first rows of a file, or any of a table of the engine."""
+    if is_file(source, engine):
+        reading = guess_reading(source)
+        rows = read_table(source, reading=reading, most=MOST_ROWS + 1)
+    else:
+        reading = {}
+        rows = check_table(fetch(engine_table(connect(engine), source, engine).limit(MOST_ROWS + 1)), source)
+    return _Preview(source, engine, reading, rows.head(MOST_ROWS), len(rows) > MOST_ROWS)
+
+
+def _run_name(first: _Preview) -> str:
+    called = Path(first.source).name.split(".")[0] if is_file(first.source, first.engine) else first.source
+    name = re.sub("[^A-Za-z0-9]", "_", called).strip("_")[:40] or "mine"
+    return f"{name}_run" if name in TAKEN else name
+
+
+def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[str]) -> dict[str, Any]:
+    """Return what the preset says of a log."""
+    roles = _roles(log, customer_id)
     columns = {role: guess.column for role, guess in roles.items()}
-    try:
-        opened = open_purchases(log.source, columns, customer_id.column, reading=reading, engine=log.engine)
-        lines, first, last, notes = f"{opened.counts['lines']:,} lines", opened.first_day, opened.last_day, []
-    except DataError as error:
-        opened, notes = None, [f"{DECIDE} a run stops at {error}"]
-        lines, (first, last) = log.extent("lines"), _ends(dates, written)
-    notes += _stops_at(customers, customer_id.column, log.source) if customers else []
-    notes += _made_twice(opened, customers, customer_id.column) if opened and customers else []
-    either = also_written(dates, written)
-    notes += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"] if either else []
-    roles["date"] = Guess(columns["date"], roles["date"].reason if not opened else f"from {first} to {last}")
-    known = customers.rows.drop(columns=customer_id.column) if customers else pd.DataFrame()
-    features, descriptors, left = _columns(known)
-    return _whole(
-        customers or log,
-        [
-            Line("customers", *((customers.source, customers.extent("rows")) if customers else ("", "no table"))),
-            Line("purchases", log.source, lines),
-            Line("customer_id", customer_id.column, customer_id.reason),
-            Line(
-                "purchase_columns",
-                None,
-                f"{DECIDE} are these the right ones?",
-                entries={role: (guess.column, guess.reason) for role, guess in roles.items()},
-            ),
-            *_reading_lines(reading),
-            Line("window_days", *_window((last - first).days)),
-            Line("returns", "net", f"{DECIDE} net: returns reduce the spend; exclude: they are left out"),
-            Line("features", [], "empty: recency, orders, spend and what else the log gives"),
-            Line("descriptors", features + descriptors, "these describe the segments and do not make them"),
-        ],
-        notes + left,
-    )
+    dates = log.rows[columns["date"]]
+    written = dates_in(dates)
+    reading = log.reading | customers.reading | ({} if written == "ISO8601" else {"dates": written})
+    whole, stops = _tried(lambda: open_purchases(log.source, columns, customer_id, reading=reading, engine=log.engine))
+    first, last = (whole.first_day, whole.last_day) if whole else _ends(dates, written)
+    lines = f"{whole.counts['lines']:,} lines" if whole else log.extent("lines")
+    if whole:
+        roles["date"] = Guess(columns["date"], f"from {first} to {last}")
+        stops += _made_twice(whole, customers, customer_id)
+    if either := also_written(dates, written):
+        stops += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"]
+    window = _window((last - first).days)
+    return {"roles": roles, "reading": reading, "lines": lines, "window": window, "notes": stops + notes}
 
 
-def _made_twice(log: Purchases, customers: Glimpse, customer_id: str) -> list[str]:
-    """Return what a run would stop at where a column of the customer table is also made from the log."""
-    made = customer_expression(log, log.last_day).columns
-    both = [name for name in customers.rows if name in made and name != customer_id]
-    return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
+def _check_written_alike(log: _Preview, customers: _Preview) -> None:
+    files = all(is_file(each.source, each.engine) and is_text(each.source) for each in (customers, log))
+    if files and customers.reading != log.reading:
+        written = f"{customers.reading}, {log.reading}"
+        raise DataError(f"{customers.source} and {log.source} are written differently ({written}); save both alike")
 
 
-def _stops_at(customers: Glimpse, customer_id: str, log: str = "") -> list[str]:
-    """Return what a run would stop at when it reads the customer table."""
-    given = {"customers": customers.source, "customer_id": customer_id, "purchases": log, "engine": customers.engine}
-    try:
-        read_customers(check_parameters(given | {"reading": customers.reading}))
-        return []
-    except DataError as error:
-        return [f"{DECIDE} a run stops at {error}"]
-
-
-def _shared_id(log: Glimpse, customers: Glimpse | None) -> Guess:
+def _shared_id(log: _Preview, customers: _Preview) -> Guess:
     """Return the column of the customer in a log, which a customer table must have too."""
-    found = guess_id(log.rows, list(customers.rows) if customers else [], unique=False, more=log.more)
+    found = guess_id(log.rows, list(customers.rows), unique=False, more=log.more)
     if found is None:
-        swapped = f"; are {customers.source} and {log.source} swapped?" if customers else ""
+        swapped = f"; are {customers.source} and {log.source} swapped?" if customers.source else ""
         names = ", ".join(log.rows)
         raise DataError(f"{log.source}: no column looks like the customer's id{swapped}; the columns are {names}")
-    if customers and found.column not in customers.rows:
-        raise DataError(
-            f"{customers.source}: no column {found.column!r}, the customer's id in {log.source}; "
-            "give it the same name in both"
-        )
+    if customers.source and found.column not in customers.rows:
+        lacks = f"no column {found.column!r}, the customer's id in {log.source}"
+        raise DataError(f"{customers.source}: {lacks}; give it the same name in both")
     return found
 
 
+def _roles(log: _Preview, customer_id: str) -> dict[str, Guess]:
+    roles = guess_log(log.rows, customer_id)
+    if not roles:
+        names = ", ".join(log.rows)
+        raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; the columns are {names}")
+    return roles
+
+
+def _tried(read: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Return what a run reads, or a note on what it would stop at."""
+    try:
+        return read(), []
+    except DataError as error:
+        return None, [f"{DECIDE} a run stops at {error}"]
+
+
+def _made_twice(log: Purchases, customers: _Preview, customer_id: str) -> list[str]:
+    """Return what a run would stop at where a column of the customer table is also made from the log."""
+    made = set(customer_expression(log, log.last_day).columns) - {customer_id}
+    both = [name for name in customers.rows if name in made]
+    return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
+
+
 def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Return the columns to make segments from, those to describe them by, and sentences on those left out."""
-    features, descriptors, left = [], [], []
-    for name, column in table.items():
-        is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-        if column.nunique() < 2:
-            left.append(f"left out: {name}: has one value only")
-        elif column.isna().mean() > MOST_MISSING:
-            left.append(f"left out: {name}: mostly missing")
-        elif is_number and set(pieces(name)) & CODES:
-            left.append(f"left out: {name}: a code and no amount")
-        elif is_number and _numbers_rows(column):
-            left.append(f"left out: {name}: a different whole number in every row, which looks like an id")
-        elif is_number:
-            features.append(name)
-        elif column.nunique() > max(50, len(column) / 2):
-            left.append(f"left out: {name}: {column.nunique():,} different texts, too many to describe anybody by")
-        else:
-            descriptors.append(name)
-    return features, descriptors, left
+    """Return the columns to make segments from, those to describe them by, and notes on those left out."""
+    left = {name: why for name in table if (why := _why_left_out(table[name]))}
+    kept = table.drop(columns=list(left))
+    features = [name for name in kept if is_number(kept[name])]
+    descriptors = [name for name in kept if name not in features]
+    return features, descriptors, [f"left out: {name}: {why}" for name, why in left.items()]
+
+
+def _why_left_out(column: pd.Series) -> str:
+    """Return why a column cannot serve, "" if it can."""
+    different = column.nunique()
+    if different < 2:
+        return "has one value only"
+    if column.isna().mean() > MOST_MISSING:
+        return "mostly missing"
+    if not is_number(column):
+        many = different > max(50, len(column) / 2)
+        return f"{different:,} different texts, too many to describe anybody by" if many else ""
+    if set(pieces(column.name)) & _CODES:
+        return "a code and no amount"
+    return "a different whole number in every row, which looks like an id" if _numbers_rows(column) else ""
 
 
 def _numbers_rows(column: pd.Series) -> bool:
@@ -191,34 +288,27 @@ def _numbers_rows(column: pd.Series) -> bool:
 
 
 def _ends(dates: pd.Series, written: str) -> tuple[date, date]:
-    """Return the first and the last of the dates that can be read, today for none."""
-    days = pd.to_datetime(dates.astype(str) if written else dates, format=written or None, errors="coerce")
-    days = days.dropna()
-    return (days.min().date(), days.max().date()) if len(days) else (date.today(), date.today())
+    """Return the first and the last of the dates that can be read."""
+    days = pd.to_datetime(dates.astype(str), format=written, errors="coerce", utc=True)
+    return days.min().date(), days.max().date()
 
 
 def _window(span: int) -> tuple[int, str]:
     """Return a window that a log of so many days fills at the end and a quarter earlier too, and why."""
-    if span >= PARAMETERS["window_days"].default + LOOKBACK:
-        return PARAMETERS["window_days"].default, "a year; the log also fills it as of a quarter earlier"
+    if span >= YEAR + LOOKBACK:
+        return YEAR, "a year; the log also fills it as of a quarter earlier"
     if span >= 2 * LOOKBACK:
         return (span - LOOKBACK) // 10 * 10, f"the log covers {span} days: it fills such a window a quarter earlier too"
     return 0, f"the log covers {span} days only: all of it counts"
 
 
-def _reading_lines(reading: dict[str, str]) -> list[Line]:
-    entries = {name: (value, "as seen in the file") for name, value in reading.items()}
-    return [Line("reading", None, "", entries)] if entries else []
+def _written(**found: Any) -> str:
+    """Return the text of a preset."""
+    template = Path(__file__).with_name("preset.yaml.j2").read_text(encoding="utf-8")
+    preset = Template(template, trim_blocks=True, keep_trailing_newline=True)
+    return preset.render(yaml=_yaml, words=lambda words: " ".join(words.split()), **found)
 
 
-def _whole(first: Glimpse, lines: list[Line], notes: list[str]) -> tuple[str, str]:
-    """Return the name of a run, made from the first table's, and the whole preset."""
-    called = Path(first.source).name.split(".")[0] if is_file(first.source, first.engine) else first.source
-    name = "".join(each if each.isalnum() and each.isascii() else "_" for each in called)
-    run = name.strip("_")[:40] or "mine"
-    run = f"{run}_run" if run == LATEST else run
-    head = f"# Guessed by segnb init; {DECIDE.rstrip(':')} marks what is yours to say. The rest keeps its defaults."
-    where = [Line("engine", first.engine, "where the tables live")] if first.engine != EMBEDDED else []
-    notes = notes + [f"{DECIDE} {words}" for words in first.other_sheets()]
-    body = [line.text() for line in (Line("run", run), *where, *lines)]
-    return run, "\n".join([head, *body, *(comment(note).strip() for note in notes)]) + "\n"
+def _yaml(value: object) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n...\n").strip()

@@ -2,131 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
+from segnb.disclosure import door
 from segnb.errors import DataError
 from segnb.text import escape, escape_markdown, figure, label, listed, percent, segment_colours
 
-WORTH_A_NAME = 0.5
+_WORTH_A_NAME = 0.5
 """An effect below this Cohen's d names nothing: half a standard deviation, Cohen's medium effect."""
 
-VOCABULARY = {
-    # column: what it is about, word where it is high, word where it is low
-    "recency_days": ("activity", "not seen lately", "seen lately"),
-    "orders": ("activity", "frequent", "infrequent"),
-    "days_between_orders": ("activity", "long gaps", "short gaps"),
-    "spend": ("value", "high spend", "low spend"),
-    "mean_order_value": ("value", "large orders", "small orders"),
-    "tenure_days": ("tenure", "long-standing", "newer"),
-    "discount_share": ("discount", "discount seekers", "full price"),
-    "categories": ("variety", "many categories", "few categories"),
-    "products": ("variety", "many products", "few products"),
-}
+_VOCABULARY = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
+"""Words for high and low values of the features, and what to try with the segments that they mark."""
 
-ACTIONS = {
-    # draft word: what to do, and the figure that would prove it wrong
-    "not seen lately": (
-        "Win back: one reminder with one clear reason to return, sent once.",
-        "Share with an order in the next 60 days, no higher than among customers left without the reminder.",
-    ),
-    "newer": (
-        "Welcome: help with the first orders and lead to the next one while the shop is fresh in mind.",
-        "Share with another order within 45 days, no higher than among newcomers left alone.",
-    ),
-    "discount seekers": (
-        "Spend discounts with care: try smaller ones, or bundles in their place.",
-        "Margin per customer, no better than among those who keep the usual discounts.",
-    ),
-    "large orders": (
-        "Personal service and early access around the occasions on which they buy; no small vouchers.",
-        "Large orders per customer in the next 180 days, no more than in a group served as before.",
-    ),
-    "high spend": (
-        "Keep them: thanks and service before discounts, and ask what they miss.",
-        "Share that stays in this segment over the next quarter, no higher than in a group treated as before.",
-    ),
-    "frequent": (
-        "Reward the habit, for instance with free delivery or a club, and suggest what goes with it.",
-        "Orders per customer over the next quarter, no more than in a group without the reward.",
-    ),
-    "small orders": (
-        "Raise the basket: a threshold for free delivery a little above their usual order.",
-        "Mean order value over the next quarter, no higher than in a group without the threshold.",
-    ),
-    "infrequent": (
-        "Give a reason to come back sooner: reminders timed by their own rhythm.",
-        "Orders per customer over the next half year, no more than in a group without reminders.",
-    ),
-}
-
-DEFAULT_ACTION = (
-    "Test one offer that fits what marks this segment before spending on it.",
-    "Response to the offer, no higher than in another segment that gets the same one.",
-)
-
-
-def word(feature: str, effect: float) -> str:
-    """Return the word for a high or low value of a feature.
-
-    >>> word("orders", 1.2), word("share_toys", 0.8), word("feature1", -0.9)
-    ('frequent', 'mostly toys', 'low feature1')
-    """
-    if feature in VOCABULARY:
-        return VOCABULARY[feature][1 if effect > 0 else 2]
-    if feature.startswith("share_"):
-        return f"{'mostly' if effect > 0 else 'little'} {label(feature.removeprefix('share_'))}"
-    return f"{'high' if effect > 0 else 'low'} {label(feature)}"
-
-
-def _theme(feature: str) -> str:
-    if feature in VOCABULARY:
-        return VOCABULARY[feature][0]
-    return "category" if feature.startswith("share_") else feature
-
-
-def strongest(effects: pd.DataFrame, segment: int) -> list[tuple[str, float]]:
-    """Return the features that mark a segment, strongest first, one per theme."""
-    own = effects[effects["segment"] == segment].set_index("feature")["cohens_d"]
-    own = own[own.abs() >= WORTH_A_NAME].sort_values(key=np.abs, ascending=False, kind="stable")
-    chosen: dict[str, tuple[str, float]] = {}
-    for feature, effect in own.items():
-        chosen.setdefault(_theme(feature), (feature, float(effect)))
-    return list(chosen.values())
-
-
-def draft_names(strongest: Mapping[int, list[tuple[str, float]]]) -> dict[int, str]:
-    """Return a name for each segment from its two strongest effects, from more where two names would be alike."""
-    names: dict[int, str] = {}
-    taken: set[frozenset[str]] = set()
-    for segment, marks in strongest.items():
-        words = [word(*mark) for mark in marks] or ["near average"]
-        counts = range(min(2, len(words)), len(words) + 1)
-        count = next((count for count in counts if frozenset(words[:count]) not in taken), 0)
-        names[segment] = ", ".join(words[: count or 2]) + ("" if count else f" ({segment})")
-        taken.add(frozenset(words[: count or 2]))
-    return names
-
-
-def suggest_action(strongest: list[tuple[str, float]]) -> tuple[str, str]:
-    """Return what to try for a segment with these marks, and the figure that would prove it wrong."""
-    words = [word(*mark) for mark in strongest]
-    for found in words:
-        if found in ACTIONS:
-            return ACTIONS[found]
-    leading = next((each for each in words if each.startswith("mostly ")), "")
-    if leading:
-        category = leading.removeprefix("mostly ")
-        return (
-            f"Lead with {category} in what they see first.",
-            f"Click and order rates on {category}, no higher than with the usual selection.",
-        )
-    return DEFAULT_ACTION
-
-
-WITHHELD = "Figures are withheld: they, or what follows from them, would tell of too few customers."
+_WITHHELD = "Figures are withheld: they, or what follows from them, would tell of too few customers."
 """What a card says in place of marks where there are too few customers."""
+
+Mark = tuple[str, float]
+"""A feature and Cohen's d of a segment in it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -202,10 +98,8 @@ class Card:
         )
 
     def to_dict(self) -> dict:
-        """Return the card as plain types, ready for JSON."""
-        return {
-            key: None if isinstance(value, float) and np.isnan(value) else value for key, value in asdict(self).items()
-        }
+        """Return the card as plain types, ready for JSON; what is missing is None."""
+        return {name: None if value != value else value for name, value in asdict(self).items()}
 
 
 def make_cards(
@@ -233,7 +127,7 @@ def make_cards(
     names : mapping of int to str, optional
         A person's names, which win over drafts.
     withheld : list of int, optional
-        Segments without figures; their cards show their size only.
+        Segments without figures, by default those that the door hides; their cards show their size only.
     value : str
         The column that the value shares are of.
     stability : DataFrame, optional
@@ -244,36 +138,31 @@ def make_cards(
     DataError
         If `names` names a segment that does not exist.
     """
-    names, hidden = dict(names or {}), set(withheld or ())
-    unknown = [segment for segment in names if segment not in sizes.index]
-    if unknown:
-        raise DataError(
-            f"names: there is no segment {', '.join(map(str, unknown))}; "
-            f"the segments are {listed([str(segment) for segment in sizes.index])}"
+    names, hidden = dict(names or {}), set(door().hidden if withheld is None else withheld)
+    if unknown := [str(segment) for segment in names if segment not in sizes.index]:
+        known = listed([str(segment) for segment in sizes.index])
+        raise DataError(f"names: there is no segment {', '.join(unknown)}; the segments are {known}")
+    seen = sizes.assign(value_share=sizes.get("value_share", np.nan), confidence=confidence)
+    seen.loc[list(hidden), ["value_share", "confidence"]] = np.nan
+    marks = {segment: _strongest(effects, segment) for segment in sizes.index if segment not in hidden}
+    drafts = _draft_names(marks)
+    lights = {} if stability is None else stability[["jaccard", "light"]].to_dict("index")
+    return [
+        Card(
+            segment=int(segment),
+            name=names.get(segment) or drafts.get(segment, f"segment {segment}"),
+            drafted=segment not in names,
+            customers=int(row.customers),
+            share=float(row.share),
+            value_share=float(row.value_share),
+            confidence=float(row.confidence),
+            marks=_marks(marks[segment], profiles, segment) if segment in marks else [_WITHHELD],
+            **_action(marks.get(segment, [])),
+            value=value,
+            **lights.get(segment, {}),
         )
-    marking = {segment: strongest(effects, segment) for segment in sizes.index}
-    drafts = draft_names({segment: marks for segment, marks in marking.items() if segment not in hidden})
-    cards = []
-    for segment, size in sizes.iterrows():
-        seen = segment not in hidden
-        action, disproof = suggest_action(marking[segment]) if seen else DEFAULT_ACTION
-        cards.append(
-            Card(
-                segment=int(segment),
-                name=names.get(segment) or drafts.get(segment, f"segment {segment}"),
-                drafted=segment not in names,
-                customers=int(size["customers"]),
-                share=float(size["share"]),
-                value_share=float(size.get("value_share", np.nan)) if seen else float("nan"),
-                confidence=float(confidence[segment]) if seen else float("nan"),
-                marks=_marks(marking[segment], profiles, segment) if seen else [WITHHELD],
-                action=action,
-                disproof=disproof,
-                value=value,
-                **(stability.loc[segment, ["jaccard", "light"]] if stability is not None else {}),
-            )
-        )
-    return cards
+        for segment, row in seen.iterrows()
+    ]
 
 
 def cards_markdown(cards: list[Card]) -> str:
@@ -281,7 +170,56 @@ def cards_markdown(cards: list[Card]) -> str:
     return "\n".join(card.markdown() for card in cards)
 
 
-def _marks(strongest: list[tuple[str, float]], profiles: pd.DataFrame, segment: int) -> list[str]:
+def _word(feature: str, effect: float) -> str:
+    """Return the word for a high or low value of a feature.
+
+    >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9)
+    ('frequent', 'mostly toys', 'low feature1')
+    """
+    if feature in _VOCABULARY["words"]:
+        return _VOCABULARY["words"][feature]["high" if effect > 0 else "low"]
+    if feature.startswith("share_"):
+        return f"{'mostly' if effect > 0 else 'little'} {label(feature.removeprefix('share_'))}"
+    return f"{'high' if effect > 0 else 'low'} {label(feature)}"
+
+
+def _theme(feature: str) -> str:
+    known = _VOCABULARY["words"].get(feature)
+    return known["theme"] if known else "category" if feature.startswith("share_") else feature
+
+
+def _strongest(effects: pd.DataFrame, segment: int) -> list[Mark]:
+    """Return the features that mark a segment, strongest first, one per theme."""
+    own = effects[(effects["segment"] == segment) & (effects["cohens_d"].abs() >= _WORTH_A_NAME)]
+    own = own.sort_values("cohens_d", key=np.abs, ascending=False, kind="stable")
+    own = own[~own["feature"].map(_theme).duplicated()]
+    return list(zip(own["feature"], own["cohens_d"]))
+
+
+def _draft_names(marks: Mapping[int, list[Mark]]) -> dict[int, str]:
+    """Return a name for each segment from its two strongest effects, from more where two names would be alike."""
+    names: dict[int, str] = {}
+    taken: set[frozenset[str]] = set()
+    for segment, strongest in marks.items():
+        words = [_word(*mark) for mark in strongest] or ["near average"]
+        counts = range(min(2, len(words)), len(words) + 1)
+        count = next((count for count in counts if frozenset(words[:count]) not in taken), 0)
+        names[segment] = ", ".join(words[: count or 2]) + ("" if count else f" ({segment})")
+        taken.add(frozenset(words[: count or 2]))
+    return names
+
+
+def _action(strongest: list[Mark]) -> dict[str, str]:
+    """Return what to try for a segment with these marks, and the figure that would prove it wrong."""
+    words = [_word(*mark) for mark in strongest]
+    known = [_VOCABULARY["actions"][word] for word in words if word in _VOCABULARY["actions"]]
+    leading = [word.removeprefix("mostly ") for word in words if word.startswith("mostly ")]
+    texts = [*known, _VOCABULARY["category"] if leading else _VOCABULARY["otherwise"]][0]
+    action, disproof = (text.format(category="".join(leading[:1])) for text in texts.values())
+    return {"action": action, "disproof": disproof}
+
+
+def _marks(strongest: list[Mark], profiles: pd.DataFrame, segment: int) -> list[str]:
     """Return up to four marks, each with the segment's figure and that of all customers."""
     own = profiles[profiles["segment"] == segment].set_index("column")
     marks = [_mark(feature, effect, own.loc[feature]) for feature, effect in strongest if feature in own.index]
@@ -296,5 +234,5 @@ def _mark(feature: str, effect: float, row: pd.Series) -> str:
     for here, everywhere, kind in (("median", "overall_median", "median"), ("mean", "overall", "mean")):
         if (row[here] - row[everywhere]) * effect > 0:
             values = f"{figure(feature, row[here])} ({kind}; all customers {figure(feature, row[everywhere])})"
-            return f"{word(feature, effect)}: {label(feature)} {values}"
+            return f"{_word(feature, effect)}: {label(feature)} {values}"
     return ""

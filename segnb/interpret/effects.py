@@ -1,13 +1,14 @@
-"""How strongly each feature made the segments, and how strongly it marks each of them."""
+"""How strongly each feature made the segments, and how strongly features and categories mark each of them."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import chi2_contingency, kruskal, rankdata
 from scipy.stats.contingency import association
 
-from segnb.tables import holm
+from segnb.tables import as_labels, as_table, holm
 
 BOOT_ROWS = 2500
 """A bootstrap sample has this many customers at most."""
@@ -52,21 +53,8 @@ def intervals(figure: Callable[[np.ndarray], np.ndarray], n_rows: int, n_boot: i
     return np.array([whole, whole - half, whole + half])
 
 
-def interval_table(found: np.ndarray, figures: Sequence[str], index: pd.MultiIndex) -> pd.DataFrame:
-    """Return what `intervals` found of several figures as columns: each figure, its `…_low` and its `…_high`.
-
-    Parameters
-    ----------
-    found : array of shape (3, n_figures, …)
-    figures : sequence of str
-        Names of the figures.
-    index : MultiIndex
-        What the rest of the array's axes stand for, row by row.
-
-    >>> index = pd.MultiIndex.from_product([[1, 2]], names=["segment"])
-    >>> interval_table(np.arange(6.0).reshape(3, 1, 2), ["d"], index).to_numpy().tolist()
-    [[1.0, 0.0, 2.0, 4.0], [2.0, 1.0, 3.0, 5.0]]
-    """
+def _interval_table(found: np.ndarray, figures: Sequence[str], index: pd.MultiIndex) -> pd.DataFrame:
+    """Return what `intervals` found of several figures as columns: each figure, its `…_low` and its `…_high`."""
     names = [f"{figure}{ending}" for figure in figures for ending in ("", "_low", "_high")]
     columns = np.moveaxis(found, 1, 0).reshape(len(names), -1)
     return pd.DataFrame(columns.T, index=index, columns=names).reset_index()
@@ -76,31 +64,41 @@ NOTHING = 1e-12
 """Spread below this share of the column's is a rounding error."""
 
 
-def feature_importance(features: pd.DataFrame, segments: pd.Series) -> pd.Series:
+def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike) -> pd.Series:
     """Return η² per feature: the share of its variance that lies between the segments, 0 to 1, largest first.
 
     No p-value: the segments were made from these very columns, so a test would always reject (Chen and Witten,
     J. Mach. Learn. Res. 24(152), 2023).
 
+    Parameters
+    ----------
+    features : DataFrame or array of shape (n_customers, n_features)
+        An array's columns are called x0, x1, ….
+    segments : Series or array of shape (n_customers,)
+        Segment of each customer, numbers or texts; a Series has the table's index.
+
     >>> feature_importance(pd.DataFrame({"a": [0.0, 0, 1, 1], "b": [0.0, 1, 0, 1]}), pd.Series([1, 1, 2, 2])).to_dict()
     {'a': 1.0, 'b': 0.0}
     """
-    groups = features.groupby(segments.to_numpy())
+    features = as_table(features)
+    groups = features.groupby(as_labels(segments, features.index))
     total = features.var(ddof=0) * len(features)
     between = ((groups.mean() - features.mean()) ** 2).mul(groups.size(), axis=0).sum()
     share = (between / total.where(total > 0)).clip(0, 1)
     return share.fillna(0.0).sort_values(ascending=False, kind="stable").rename("eta_squared")
 
 
-def effects(features: pd.DataFrame, segments: pd.Series, *, n_boot: int = 100, seed: int = 0) -> pd.DataFrame:
+def effects(
+    features: pd.DataFrame | np.ndarray, segments: ArrayLike, *, n_boot: int = 100, seed: int = 0
+) -> pd.DataFrame:
     """Return how far each segment lies from all other customers, per feature.
 
     Parameters
     ----------
-    features : DataFrame of shape (n_customers, n_features)
-        The transformed and scaled matrix.
-    segments : Series
-        Segment of each customer, same order.
+    features : DataFrame or array of shape (n_customers, n_features)
+        The transformed and scaled matrix; an array's columns are called x0, x1, ….
+    segments : Series or array of shape (n_customers,)
+        Segment of each customer, numbers or texts; a Series has the table's index.
     n_boot : int, default 100
         Bootstrap samples for the intervals, at least 2.
     seed : int, default 0
@@ -116,39 +114,34 @@ def effects(features: pd.DataFrame, segments: pd.Series, *, n_boot: int = 100, s
     >>> effects(pd.DataFrame({"a": [1.0, 2, 3, 4]}), pd.Series([1, 1, 2, 2])).loc[0, "cliffs_delta"]
     np.float64(-1.0)
     """
-    values, labels = features.to_numpy(dtype=float), segments.to_numpy()
-    names = np.unique(labels)
-    found = intervals(lambda rows: _effects(values[rows], labels[rows], names), len(values), n_boot, seed)
+    features = as_table(features)
+    values = features.to_numpy(dtype=float)
+    names, codes = np.unique(as_labels(segments, features.index), return_inverse=True)
+    found = intervals(lambda rows: _effects(values[rows], codes[rows], len(names)), len(values), n_boot, seed)
     index = pd.MultiIndex.from_product([names, features.columns], names=["segment", "feature"])
-    table = interval_table(found, ["cohens_d", "cliffs_delta"], index)
-    delta = ["cliffs_delta_low", "cliffs_delta_high"]
-    return table.assign(**table[delta].clip(-1, 1))
+    table = _interval_table(found, ["cohens_d", "cliffs_delta"], index)
+    return table.assign(**table[["cliffs_delta_low", "cliffs_delta_high"]].clip(-1, 1))
 
 
-def _effects(values: np.ndarray, labels: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Return Cohen's d and Cliff's δ, shape (2, n_segments, n_features); missing for a segment that is not there."""
-    code = np.searchsorted(names, labels)
-    sizes = np.bincount(code, minlength=len(names))
-    columns = [_of_column(values[:, column], code, sizes) for column in range(values.shape[1])]
+def _effects(values: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """Return Cohen's d and Cliff's δ, shape (2, k, n_features); missing for a segment that is not there."""
+    sizes, ranks = np.bincount(codes, minlength=k), rankdata(values, axis=0)
+    columns = [_of_column(column, of_ranks, codes, sizes) for column, of_ranks in zip(values.T, ranks.T)]
     found = np.stack(columns, axis=2)
-    found[:, (sizes == 0) | (sizes == len(labels))] = np.nan
+    found[:, (sizes == 0) | (sizes == len(codes))] = np.nan
     return found
 
 
-def _of_column(column: np.ndarray, code: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _of_column(column: np.ndarray, ranks: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return Cohen's d and Cliff's δ of each segment in one column, shape (2, n_segments)."""
     centred, others = column - column.mean(), len(column) - sizes
-    sums, squares = (np.bincount(code, weights=of, minlength=len(sizes)) for of in (centred, centred**2))
-    inside, outside = (
-        _mean_and_spread(*each) for each in ((sums, squares, sizes), (-sums, squares.sum() - squares, others))
-    )
-    ranks = np.bincount(code, weights=rankdata(column), minlength=len(sizes))
-    u = ranks - sizes * (sizes + 1) / 2
-    delta = 2 * u / np.maximum(sizes * others, 1) - 1
-    spread = inside[1] + outside[1]
+    of_ranks, sums, squares = (np.bincount(codes, each, len(sizes)) for each in (ranks, centred, centred**2))
+    here, spread_here = _mean_and_spread(sums, squares, sizes)
+    elsewhere, spread_elsewhere = _mean_and_spread(-sums, squares.sum() - squares, others)
+    delta = 2 * (of_ranks - sizes * (sizes + 1) / 2) / np.maximum(sizes * others, 1) - 1
+    spread = spread_here + spread_elsewhere
     spread[spread < NOTHING * squares.sum()] = 0
-    pooled = np.sqrt(spread / max(len(column) - 2, 1))
-    difference = inside[0] - outside[0]
+    pooled, difference = np.sqrt(spread / max(len(column) - 2, 1)), here - elsewhere
     apart = np.where(np.abs(difference) <= NOTHING * np.abs(centred).max(), 0.0, np.copysign(np.inf, difference))
     return np.array([np.divide(difference, pooled, out=apart, where=pooled > 0), delta])
 
@@ -159,10 +152,7 @@ def _mean_and_spread(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -
     return means, squares - sizes * means**2
 
 
-FIGURES = ("cramers_v", "lift")
-
-
-def descriptor_tests(descriptors: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
+def descriptor_tests(descriptors: pd.DataFrame, segments: ArrayLike) -> pd.DataFrame:
     """Return whether each descriptor differs between the segments beyond chance.
 
     Only for columns that had no part in making the segments: for the others a test would always reject.
@@ -170,8 +160,8 @@ def descriptor_tests(descriptors: pd.DataFrame, segments: pd.Series) -> pd.DataF
     Parameters
     ----------
     descriptors : DataFrame of shape (n_customers, n_descriptors)
-    segments : Series
-        Segment of each customer, same index.
+    segments : Series or array of shape (n_customers,)
+        Segment of each customer, numbers or texts; a Series has the table's index.
 
     Returns
     -------
@@ -185,14 +175,14 @@ def descriptor_tests(descriptors: pd.DataFrame, segments: pd.Series) -> pd.DataF
     >>> descriptor_tests(table, pd.Series([1, 1, 1, 2, 2, 2] * 5)).loc[0, "p"] < 0.001
     np.True_
     """
-    columns = ["descriptor", "test", "customers", "effect", "p"]
+    segments, columns = as_labels(segments, descriptors.index), ["descriptor", "test", "customers", "effect", "p"]
     table = pd.DataFrame([_test(descriptors[name], segments) for name in descriptors], columns=columns)
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     return table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
 
 
 def category_effects(
-    descriptors: pd.DataFrame, segments: pd.Series, *, n_boot: int = 100, seed: int = 0
+    descriptors: pd.DataFrame, segments: ArrayLike, *, n_boot: int = 100, seed: int = 0
 ) -> pd.DataFrame:
     """Return how strongly each level of a category marks each segment.
 
@@ -200,8 +190,8 @@ def category_effects(
     ----------
     descriptors : DataFrame of shape (n_customers, n_descriptors)
         Numbers are left out.
-    segments : Series
-        Segment of each customer, same index.
+    segments : Series or array of shape (n_customers,)
+        Segment of each customer, numbers or texts; a Series has the table's index.
     n_boot : int, default 100
         Bootstrap samples for the intervals, at least 2.
     seed : int, default 0
@@ -209,18 +199,30 @@ def category_effects(
     Returns
     -------
     DataFrame
-        `segment`, `descriptor`, `level`, `cramers_v` (of the segment against all others and the level against all
-        others, 0 to 1: the size of their correlation) and `lift` (share of the level in the segment over its share
-        in all), each with `…_low` and `…_high`, its 95 % bootstrap interval.
+        `segment`, `descriptor`, `level`, `customers` (of the segment with the level), `cramers_v` (of the segment
+        against all others and the level against all others, 0 to 1: the size of their correlation) and `lift` (share
+        of the level in the segment over its share in all), these two each with `…_low` and `…_high`, its 95 %
+        bootstrap interval.
 
     >>> cities = pd.DataFrame({"city": ["a", "a", "b", "b"] * 9})
     >>> category_effects(cities, pd.Series([1, 1, 2, 2] * 9))["lift"].tolist()
     [2.0, 0.0, 0.0, 2.0]
     """
-    parts = [_level_effects(descriptors[name], segments, n_boot, seed) for name in _categories(descriptors)]
-    ends = [f"{name}{ending}" for name in FIGURES for ending in ("", "_low", "_high")]
-    empty = pd.DataFrame(columns=["segment", "descriptor", "level", *ends])
+    segments = as_labels(segments, descriptors.index)
+    categories = [name for name in descriptors if not is_number(descriptors[name])]
+    parts = [_level_effects(descriptors[name], segments, n_boot, seed) for name in categories]
+    ends = [f"{name}{ending}" for name in ("cramers_v", "lift") for ending in ("", "_low", "_high")]
+    empty = pd.DataFrame(columns=["segment", "descriptor", "level", "customers", *ends])
     return pd.concat(parts, ignore_index=True) if parts else empty
+
+
+def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
+    """Return the names of the categories that have at most so many levels.
+
+    >>> few_levels(pd.DataFrame({"age": [20.0, 30], "city": ["a", "b"]}))
+    ['city']
+    """
+    return [name for name in descriptors if not is_number(descriptors[name]) and descriptors[name].nunique() <= most]
 
 
 def as_levels(column: pd.Series) -> pd.Series:
@@ -228,42 +230,37 @@ def as_levels(column: pd.Series) -> pd.Series:
     return column.astype("object").where(column.notna(), "missing").astype(str)
 
 
-def _is_number(column: pd.Series) -> bool:
+def is_number(column: pd.Series) -> bool:
+    """Return whether a column holds numbers and not truth values or categories."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _categories(descriptors: pd.DataFrame) -> Sequence[str]:
-    return [name for name in descriptors if not _is_number(descriptors[name])]
-
-
 def _test(column: pd.Series, segments: pd.Series) -> tuple[object, ...]:
-    if _is_number(column):
-        known = column.notna()
+    known = column.notna()
+    if is_number(column):
         groups = [values.to_numpy(dtype=float) for _, values in column[known].groupby(segments[known])]
-        if len(groups) < 2 or column.nunique() < 2:
-            return column.name, "Kruskal–Wallis", int(known.sum()), np.nan, np.nan
-        statistic, p = kruskal(*groups)
-        return column.name, "Kruskal–Wallis", int(known.sum()), statistic / (known.sum() - 1), p
+        statistic, p = kruskal(*groups) if len(groups) > 1 and column.nunique() > 1 else (np.nan, np.nan)
+        return column.name, "Kruskal–Wallis", int(known.sum()), statistic / max(known.sum() - 1, 1), p
     counts = pd.crosstab(segments, as_levels(column)).to_numpy()
-    if min(counts.shape) < 2:
-        return column.name, "χ²", len(column), np.nan, np.nan
-    p = chi2_contingency(counts, correction=False).pvalue
-    return column.name, "χ²", len(column), association(counts, method="cramer"), p
+    told = min(counts.shape) > 1
+    p = chi2_contingency(counts, correction=False).pvalue if told else np.nan
+    return column.name, "χ²", len(column), association(counts, method="cramer") if told else np.nan, p
 
 
 def _level_effects(column: pd.Series, segments: pd.Series, n_boot: int, seed: int) -> pd.DataFrame:
     levels, level_of = np.unique(as_levels(column), return_inverse=True)
     names, segment_of = np.unique(segments, return_inverse=True)
+    shape = len(names), len(levels)
+    cells = np.ravel_multi_index((segment_of, level_of), shape)
 
-    def figures(rows: np.ndarray) -> np.ndarray:
-        counts = np.zeros((len(names), len(levels)))
-        np.add.at(counts, (segment_of[rows], level_of[rows]), 1)
-        return _correlation_and_lift(counts)
+    def counts(rows: np.ndarray) -> np.ndarray:
+        return np.bincount(cells[rows], minlength=np.prod(shape)).reshape(shape).astype(float)
 
-    found = intervals(figures, len(column), n_boot, seed)
+    found = intervals(lambda rows: _correlation_and_lift(counts(rows)), len(column), n_boot, seed)
     index = pd.MultiIndex.from_product([names, levels], names=["segment", "level"])
-    table = interval_table(found, FIGURES, index)
+    table = _interval_table(found, ["cramers_v", "lift"], index)
     table.insert(1, "descriptor", column.name)
+    table.insert(3, "customers", counts(np.arange(len(column))).ravel().astype(int))
     bounded = table[["cramers_v_low", "cramers_v_high"]].clip(0, 1).assign(lift_low=table["lift_low"].clip(0))
     return table.assign(**bounded)
 
@@ -273,6 +270,5 @@ def _correlation_and_lift(counts: np.ndarray) -> np.ndarray:
     n, of_segment, of_level = counts.sum(), counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
     expected = of_segment * of_level
     spread = np.sqrt(expected * (n - of_segment) * (n - of_level))
-    nothing = np.full(counts.shape, np.nan)
-    correlation = np.divide(np.abs(n * counts - expected), spread, out=nothing.copy(), where=spread > 0)
-    return np.array([correlation, np.divide(n * counts, expected, out=nothing, where=expected > 0)])
+    with np.errstate(invalid="ignore"):
+        return np.array([np.abs(n * counts - expected) / spread, n * counts / expected])

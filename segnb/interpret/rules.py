@@ -6,22 +6,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
+from segnb.tables import as_labels, as_table
 from segnb.text import is_share, label, number, percent
 
-LEAST_FIDELITY = 0.8
+_LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""
 
-LEAST_COVERAGE = 0.05
+_LEAST_LEAF = 10
+"""Below that a leaf of the tree is not split off: what a few customers have in common is chance."""
+
+_LEAST_COVERAGE = 0.05
 """A rule for a smaller share of its segment is left out."""
 
 ROWS = 20_000
 """The tree is grown and judged on this many customers at most; its rules are counted on all."""
 
-DEPTH = 4
+_DEPTH = 4
 """A rule has this many conditions at most."""
+
+COLUMNS = ["segment", "rule", "precision", "coverage", "customers"]
+
+_Condition = tuple[int, str, float]
+"""Position of a feature, direction (≤ or >) and threshold."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class Rules:
     ----------
     table : DataFrame
         `segment`, `rule`, `precision` (share of the customers under the rule who are in the segment), `coverage`
-        (share of the segment's customers under the rule, at least `LEAST_COVERAGE`), `customers`; empty below
-        `LEAST_FIDELITY`.
+        (share of the segment's customers under the rule, at least `_LEAST_COVERAGE`), `customers`; empty below
+        `_LEAST_FIDELITY`.
     fidelity : float
         Cross-validated balanced accuracy of the tree, 0 to 1; NaN if a segment is too small to tell.
     """
@@ -46,108 +56,82 @@ class Rules:
         if np.isnan(self.fidelity):
             return "A segment has a single customer, so whether short rules describe the segments cannot be told."
         if self.table.empty:
-            return f"No short rule describes the segments: {self._share()} right, fewer than {LEAST_FIDELITY:.0%}."
+            return f"No short rule describes the segments: {self._share()} right, fewer than {_LEAST_FIDELITY:.0%}."
         return f"Short rules describe the segments: {self._share()} right."
 
     def _share(self) -> str:
-        return f"on customers it has not seen, a tree of depth {DEPTH} gets {percent(self.fidelity)} of each segment"
+        return f"on customers it has not seen, a tree of depth {_DEPTH} gets {percent(self.fidelity)} of each segment"
 
 
-def describe_by_rules(customers: pd.DataFrame, segments: pd.Series, *, min_cell: int = 10, seed: int = 0) -> Rules:
+def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike, *, seed: int = 0) -> Rules:
     """Return rules for the segments from a surrogate tree of depth 4, the best rule per segment first.
 
     Parameters
     ----------
-    customers : DataFrame of shape (n_customers, n_features)
-        The clustering columns in original units; missing values are filled with the median.
-    segments : Series
-        Segment of each customer, same index.
-    min_cell : int, default 10
-        Rules that tell of fewer customers are left out.
+    customers : DataFrame or array of shape (n_customers, n_features)
+        The clustering columns in original units; missing values are filled with the median. An array's columns are
+        called x0, x1, ….
+    segments : Series or array of shape (n_customers,)
+        Segment of each customer, numbers or texts; a Series has the table's index.
+    seed : int, default 0
+        For the folds, and the sample of large tables.
 
     >>> table = pd.DataFrame({"orders": [1.0, 2, 3, 8, 9, 10] * 5})
     >>> describe_by_rules(table, pd.Series([1, 1, 1, 2, 2, 2] * 5)).table["rule"].tolist()
     ['orders ≤ 5', 'orders ≥ 6']
     """
-    values = customers.astype(float).fillna(customers.median())
+    values = as_table(customers).astype(float)
+    values, segments = values.fillna(values.median()), as_labels(segments, values.index)
     some = values if len(values) <= ROWS else values.sample(ROWS, random_state=seed)
     of_some = segments.loc[some.index]
-    least = max(5, min_cell, len(some) // 200)
-    tree = DecisionTreeClassifier(max_depth=DEPTH, min_samples_leaf=least, class_weight="balanced", random_state=seed)
-    folds = min(5, int(of_some.value_counts().min()))
-    empty = pd.DataFrame(columns=["segment", "rule", "precision", "coverage", "customers"])
+    least, folds = max(_LEAST_LEAF, len(some) // 200), min(5, int(of_some.value_counts().min()))
+    tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=least, class_weight="balanced", random_state=seed)
     if folds < 2:
-        return Rules(empty, float("nan"))
+        return Rules(pd.DataFrame(columns=COLUMNS), float("nan"))
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
     fidelity = float(cross_val_score(tree, some, of_some, cv=splits, scoring="balanced_accuracy").mean())
-    if fidelity < LEAST_FIDELITY:
-        return Rules(empty, fidelity)
-    found = _leaves(tree.fit(some, of_some), values, segments)
-    told = (found["precision"] * found["customers"] >= min_cell) & (found["coverage"] >= LEAST_COVERAGE)
-    return Rules(found[told].reset_index(drop=True), fidelity)
+    if fidelity < _LEAST_FIDELITY:
+        return Rules(pd.DataFrame(columns=COLUMNS), fidelity)
+    found = _rules(tree.fit(some, of_some), values, segments)
+    return Rules(found[found["coverage"] >= _LEAST_COVERAGE].reset_index(drop=True), fidelity)
 
 
-def _leaves(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
-    leaf = pd.Series(
-        tree.apply(values.to_numpy() if not hasattr(tree, "feature_names_in_") else values), index=segments.index
-    )
-    winners = pd.crosstab(leaf, segments).idxmax(axis=1).to_dict()
-    counts = pd.crosstab(leaf.map(_merged(tree, winners)), segments)
-    rows = []
-    for node, row in counts.iterrows():
-        segment = row.idxmax()
-        rows.append(
-            {
-                "segment": segment,
-                "rule": _words(_path(tree, node), values),
-                "precision": row[segment] / row.sum(),
-                "coverage": row[segment] / counts[segment].sum(),
-                "customers": int(row.sum()),
-            }
-        )
-    table = pd.DataFrame(rows).sort_values(["segment", "coverage"], ascending=[True, False], kind="stable")
-    return table.reset_index(drop=True)
+def _rules(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
+    leaves = pd.Series(tree.apply(values), index=segments.index)
+    regions = _regions(tree, pd.crosstab(leaves, segments).idxmax(axis=1).to_dict())
+    region_of = {leaf: number for number, (inside, _) in enumerate(regions) for leaf in inside}
+    counts = pd.crosstab(leaves.map(region_of), segments)
+    best, most, customers = counts.idxmax(axis=1), counts.max(axis=1), counts.sum(axis=1)
+    rules = [_words(regions[number][1], values) for number in counts.index]
+    found = [best, rules, most / customers, most / best.map(counts.sum()), customers]
+    table = pd.DataFrame(dict(zip(COLUMNS, found)))
+    return table.sort_values(["segment", "coverage"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _merged(tree: DecisionTreeClassifier, winners: Mapping[int, int]) -> dict[int, int]:
-    """Return for each leaf the highest node below which all leaves have the same segment for winner."""
-    inner, found = tree.tree_, {}
-
-    def visit(node: int) -> list[int]:
-        children = [child for child in (inner.children_left[node], inner.children_right[node]) if child >= 0]
-        leaves = [leaf for child in children for leaf in visit(child)] or [node]
-        if len({winners[leaf] for leaf in leaves if leaf in winners}) == 1:
-            found.update(dict.fromkeys(leaves, node))
-        return leaves
-
-    visit(0)
-    return found
-
-
-def _path(tree: DecisionTreeClassifier, leaf: int) -> list[tuple[int, str, float]]:
-    """Return the conditions from the root to a leaf: feature, direction, threshold."""
+def _regions(tree: DecisionTreeClassifier, winners: Mapping[int, object]) -> list[tuple[list[int], list[_Condition]]]:
+    """Return the largest parts of the tree whose leaves all have one segment for winner: leaves and conditions."""
     inner = tree.tree_
-    steps, node = [], leaf
-    while node != 0:
-        parent = int(np.flatnonzero((inner.children_left == node) | (inner.children_right == node))[0])
-        sign = "≤" if inner.children_left[parent] == node else ">"
-        steps.append((int(inner.feature[parent]), sign, float(inner.threshold[parent])))
-        node = parent
-    return steps[::-1]
+
+    def visit(node: int, path: list[_Condition]) -> list[tuple[list[int], list[_Condition]]]:
+        if inner.children_left[node] < 0:
+            return [([node], path)]
+        feature, threshold = int(inner.feature[node]), float(inner.threshold[node])
+        parts = visit(inner.children_left[node], [*path, (feature, "≤", threshold)])
+        parts += visit(inner.children_right[node], [*path, (feature, ">", threshold)])
+        leaves = [leaf for inside, _ in parts for leaf in inside]
+        return [(leaves, path)] if len({winners[leaf] for leaf in leaves}) == 1 else parts
+
+    return visit(0, [])
 
 
-def _words(path: list[tuple[int, str, float]], values: pd.DataFrame) -> str:
+def _words(path: list[_Condition], values: pd.DataFrame) -> str:
     """Return the conditions in words, the tightest of each feature and direction only."""
-    tightest: dict[tuple[int, str], float] = {}
-    for feature, sign, threshold in path:
-        tighter = min if sign == "≤" else max
-        tightest[feature, sign] = tighter(threshold, tightest.get((feature, sign), threshold))
-    if not path:
-        return "everybody"
-    return " and ".join(
+    tightest = {(feature, sign): threshold for feature, sign, threshold in path}  # the deeper, the tighter
+    conditions = [
         f"{label(values.columns[feature])} {_condition(values.iloc[:, feature], sign, threshold)}"
         for (feature, sign), threshold in tightest.items()
-    )
+    ]
+    return " and ".join(conditions) or "everybody"
 
 
 def _condition(values: pd.Series, sign: str, threshold: float) -> str:

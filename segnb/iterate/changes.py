@@ -5,20 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import threadpool_limits
 
-from segnb.disclosure import withheld_cells
 from segnb.errors import DataError
 from segnb.iterate.snapshot import Snapshot
-from segnb.text import ENTRANTS, LEAVERS
+from segnb.text import ENTRANTS, LEAVERS, percent
 
-OVERLAP = 0.5
+_OVERLAP = 0.5
 """A segment goes on in another if at least this share of its customers is found there."""
 
+NOTHING = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0}
 
-def match_segments(previous: pd.Series, current: pd.Series, known: Iterable[int] = ()) -> pd.DataFrame:
+
+def match_segments(previous: ArrayLike, current: ArrayLike, known: Iterable = ()) -> pd.DataFrame:
     """Return what became of each segment.
 
     Segments are paired one to one so that the sum of the Jaccard indices of their shared customers is largest
@@ -26,17 +30,18 @@ def match_segments(previous: pd.Series, current: pd.Series, known: Iterable[int]
 
     Parameters
     ----------
-    previous, current : Series
-        Segment of each customer, indexed by customer id; only customers in both count.
-    known : iterable of int
+    previous, current : Series or array
+        Segment of each customer, numbers or texts; Series are matched by their index, for instance the customer id,
+        and only customers in both count.
+    known : iterable, default none
         Previous segments; those without a customer here have vanished.
 
     Returns
     -------
     DataFrame
-        `previous` and `current` (segment numbers, missing where there is none), `shared` (customers in both),
-        `jaccard` (0 to 1), `overlap` (shared, as a share of the previous segment's) and `fate`: survived, split,
-        merged, vanished or emerged.
+        `previous` and `current` (segments, missing where there is none), `shared` (customers in both), `jaccard`
+        (0 to 1), `overlap` (shared, as a share of the previous segment's) and `fate`: survived, split, merged,
+        vanished or emerged.
 
     Raises
     ------
@@ -47,56 +52,44 @@ def match_segments(previous: pd.Series, current: pd.Series, known: Iterable[int]
     >>> match_segments(before, before.map({1: 2, 2: 1}))[["previous", "current", "fate"]].to_numpy().tolist()
     [[1, 2, 'survived'], [2, 1, 'survived']]
     """
+    previous = pd.Series(previous)
+    current = current if isinstance(current, pd.Series) else pd.Series(current, index=previous.index)
     both = previous.index.intersection(current.index)
     if both.empty:
         raise DataError("the two segmentations share no customer; compare runs on the same customer ids")
     table = pd.crosstab(previous.loc[both].to_numpy(), current.loc[both].to_numpy())
-    union = table.sum(axis=1).to_numpy()[:, None] + table.sum().to_numpy() - table.to_numpy()
-    jaccard = pd.DataFrame(table.to_numpy() / union, index=table.index, columns=table.columns)
-    pairs = {
-        table.index[i]: table.columns[j]
-        for i, j in zip(*linear_sum_assignment(-jaccard.to_numpy()))
-        if jaccard.iloc[i, j] > 0
-    }
-    rows = [_old_row(segment, pairs.get(segment), table, jaccard) for segment in table.index]
-    rows += [_lone_row("previous", segment, "vanished") for segment in sorted(set(known) - set(table.index))]
-    rows += [_lone_row("current", segment, "emerged") for segment in table.columns if segment not in pairs.values()]
-    return pd.DataFrame(rows).astype({"previous": "Int64", "current": "Int64"})
+    pairs = {table.index[i]: table.columns[j] for i, j in _paired(table.to_numpy())}
+    rows = [_what_became(segment, pairs.get(segment), table) for segment in table.index]
+    rows += [NOTHING | {"previous": old, "fate": "vanished"} for old in sorted(set(known) - set(table.index))]
+    rows += [NOTHING | {"current": new, "fate": "emerged"} for new in table.columns if new not in pairs.values()]
+    matches = pd.DataFrame(rows)
+    return matches.assign(**matches[["previous", "current"]].convert_dtypes())
 
 
-def withhold_matches(matches: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Return the matches without the figures of pairs that share fewer than `min_cell` customers."""
-    figures = matches[["shared", "jaccard", "overlap"]].astype(float)
-    return matches.assign(**figures.mask(matches["shared"].between(1, min_cell - 1), axis=0))
+def _paired(counts: np.ndarray) -> list[tuple[int, int]]:
+    """Return which rows and columns of a table of shared customers belong together."""
+    jaccard = counts / (counts.sum(axis=1, keepdims=True) + counts.sum(axis=0) - counts)
+    return [(i, j) for i, j in zip(*linear_sum_assignment(-jaccard)) if jaccard[i, j] > 0]
 
 
-def _old_row(segment: int, partner: int | None, table: pd.DataFrame, jaccard: pd.DataFrame) -> dict[str, object]:
-    shares = table.loc[segment] / table.loc[segment].sum()
-    shared = int(table.loc[segment, partner]) if partner is not None else 0
-    return {
-        "previous": segment,
-        "current": pd.NA if partner is None else partner,
-        "shared": shared,
-        "jaccard": 0.0 if partner is None else float(jaccard.loc[segment, partner]),
-        "overlap": 0.0 if partner is None else float(shares[partner]),
-        "fate": _fate(shares, partner),
-    }
+def _what_became(segment: object, partner: object | None, table: pd.DataFrame) -> dict[str, object]:
+    own = table.loc[segment]
+    row = NOTHING | {"previous": segment, "fate": _fate(own / own.sum(), partner)}
+    if partner is None:
+        return row
+    shared, union = int(own[partner]), own.sum() + table[partner].sum() - own[partner]
+    return row | {"current": partner, "shared": shared, "jaccard": shared / union, "overlap": shared / own.sum()}
 
 
-def _fate(shares: pd.Series, partner: int | None) -> str:
-    if partner is not None and shares[partner] >= OVERLAP:
+def _fate(shares: pd.Series, partner: object | None) -> str:
+    if partner is not None and shares[partner] >= _OVERLAP:
         return "survived"
-    if partner is None and shares.max() >= OVERLAP:
+    if partner is None and shares.max() >= _OVERLAP:
         return "merged"
     large = np.sort(shares.to_numpy())[::-1]
-    if len(large) > 1 and large[1] >= OVERLAP / 2 and large[:2].sum() >= OVERLAP:
+    if len(large) > 1 and large[1] >= _OVERLAP / 2 and large[:2].sum() >= _OVERLAP:
         return "split"
     return "vanished"
-
-
-def _lone_row(side: str, segment: int, fate: str) -> dict[str, object]:
-    nothing = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0, "fate": fate}
-    return nothing | {side: segment}
 
 
 def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
@@ -116,11 +109,32 @@ def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
     >>> migration(pd.Series([1, 2], index=["a", "b"]), pd.Series([1, 1], index=["a", "c"])).to_numpy().tolist()
     [[1, 0, 0], [0, 0, 1], [1, 0, 0]]
     """
-    segments = sorted(set(before) | set(after))
-    sides = pd.concat([before.rename("before"), after.rename("after")], axis=1, sort=False).astype(object)
-    sides = sides.fillna({"before": ENTRANTS, "after": LEAVERS})
+    segments, sides = sorted(set(before) | set(after)), _sides(before=before, after=after)
     table = pd.crosstab(sides["before"], sides["after"])
+    if not segments:
+        return pd.DataFrame()
     return table.reindex(index=[*segments, ENTRANTS], columns=[*segments, LEAVERS], fill_value=0)
+
+
+def _sides(**sides: pd.Series) -> pd.DataFrame:
+    """Return what is known of each customer before and after, entrants and leavers under their names."""
+    table = pd.concat(sides, axis=1, sort=False).astype({"before": object, "after": object})
+    return table.fillna({"before": ENTRANTS, "after": LEAVERS})
+
+
+def compared_with(previous: Snapshot, current: Snapshot) -> str:
+    """Return what is compared with what, in words."""
+    if previous.customers.empty:
+        return "Nothing to compare with."
+    return (
+        f"Compared with {previous.label}: {len(previous.customers):,} customers then, {len(current.customers):,} now."
+    )
+
+
+def mobility_sentence(table: pd.DataFrame) -> str:
+    """Return the mobility of a migration table in words, "" for an empty one."""
+    moved = "" if table.empty else percent(mobility(table))
+    return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
 
 
 def mobility(table: pd.DataFrame) -> float:
@@ -132,25 +146,13 @@ def mobility(table: pd.DataFrame) -> float:
     0.0
     """
     inner = table.drop(index=ENTRANTS, columns=LEAVERS).to_numpy(dtype=float)
-    filled = inner[inner.sum(axis=1) > 0]
-    k = len(filled)
-    if k < 2:
-        return float("nan")
-    own = np.diag(inner)[inner.sum(axis=1) > 0] / filled.sum(axis=1)
-    return float((k - own.sum()) / (k - 1))
-
-
-def withhold_small(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Return the table without the counts that would tell of fewer than `min_cell` people, see `withheld_cells`.
-
-    >>> withhold_small(pd.DataFrame({"a": [12, 3, 0], "b": [90, 30, 20]}), 10).to_numpy().tolist()
-    [[nan, nan], [nan, nan], [0.0, nan]]
-    """
-    return table.astype(float).mask(withheld_cells(table.to_numpy(), min_cell))
+    there = inner.sum(axis=1) > 0
+    k, stayed = there.sum(), np.diag(inner)[there] / inner[there].sum(axis=1)
+    return float((k - stayed.sum()) / (k - 1)) if k > 1 else float("nan")
 
 
 def value_moved(
-    before: pd.Series, after: pd.Series, value_before: pd.Series, value_after: pd.Series, *, min_cell: int = 10
+    before: pd.Series, after: pd.Series, value_before: pd.Series | None, value_after: pd.Series | None
 ) -> pd.DataFrame:
     """Return what the customers of each move were worth before and are worth now.
 
@@ -159,9 +161,7 @@ def value_moved(
     before, after : Series
         Segment of each customer, indexed by customer id, numbered alike on both sides.
     value_before, value_after : Series
-        For instance each customer's spend, same indices.
-    min_cell : int, default 10
-        Moves that would tell of fewer customers, see `withheld_cells`, have no figures.
+        For instance each customer's spend, same indices; without one of them the table is empty.
 
     Returns
     -------
@@ -170,31 +170,24 @@ def value_moved(
         `value_before` and `value_after` (sums; 0 for those who were or are not there), and `change`.
 
     >>> one, two = pd.Series([1, 1], index=["a", "b"]), pd.Series([1, 2], index=["a", "b"])
-    >>> value_moved(one, two, one * 10.0, two * 30.0, min_cell=1)["change"].tolist()
+    >>> value_moved(one, two, one * 10.0, two * 30.0)["change"].tolist()
     [20.0, 50.0]
     """
-    counts = migration(before, after)
-    hidden = counts.mask(withheld_cells(counts.to_numpy(), min_cell)).isna().stack()
-    sides = pd.concat({"before": before, "after": after, "then": value_before, "now": value_after}, axis=1, sort=False)
-    sides = sides.astype({"before": object, "after": object}).fillna({"before": ENTRANTS, "after": LEAVERS})
-    groups = sides.groupby(["before", "after"], sort=False)
+    if value_before is None or value_after is None or before.empty:
+        return pd.DataFrame()
+    moves = migration(before, after).stack()
+    groups = _sides(before=before, after=after, then=value_before, now=value_after).groupby(
+        ["before", "after"], sort=False
+    )
     table = groups.agg(customers=("before", "size"), value_before=("then", "sum"), value_after=("now", "sum"))
     table = table.assign(change=table["value_after"] - table["value_before"]).astype(float)
-    moves = hidden.index[hidden.index.isin(table.index)]
-    table = table.loc[moves].where(~hidden[moves], axis=0)
-    return table.rename_axis(["before", "after"]).reset_index()
+    return table.loc[moves.index[moves > 0]].rename_axis(["before", "after"]).reset_index()
 
 
-def migration_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each row of a migration table as shares of the row, missing for an empty row."""
-    totals = table.sum(axis=1)
-    return table.div(totals.where(totals > 0), axis=0)
-
-
-N_REFITS = 20
+_N_REFITS = 20
 """Bootstrap refits that the noise floor is measured on."""
 
-NOISE_ROWS = 20_000
+_NOISE_ROWS = 20_000
 """Customers that they are fitted to at most; with fewer customers than there are the floor is rather too high."""
 
 
@@ -208,9 +201,9 @@ class Changes:
         The old model's segments of the old and of the new customers, in today's numbers; an old segment that
         has no counterpart today is numbered after them.
     behaviour : float
-        Customers in both snapshots whom the old model puts elsewhere now: they changed; NaN if nobody is in both.
+        Customers in both snapshots that the old model puts elsewhere now: they changed; NaN if nobody is in both.
     model : float
-        New customers whom the new model, its segments matched, puts elsewhere than the old one: the model changed.
+        New customers that the new model, its segments matched, puts elsewhere than the old one: the model changed.
     noise : float
         The same between the new model and refits on bootstrap samples, on average: what chance alone does.
     noise_high : float
@@ -219,6 +212,8 @@ class Changes:
         Mean distance to the nearest old centre, new customers over old; above 1 the old model fits worse.
     unlike : float
         New customers further from the old centres than 99 % of the old ones were, outlying values not pulled in.
+    agreement : float
+        Adjusted Rand index of the old and the new model on the new customers, at most 1.
     matches : DataFrame
         Old segments matched to new ones on the new customers, as returned by `match_segments`.
     """
@@ -231,30 +226,27 @@ class Changes:
     noise_high: float
     fit_ratio: float
     unlike: float
+    agreement: float
     matches: pd.DataFrame
 
     @property
     def behaviour_excess(self) -> float:
-        """How far `behaviour` exceeds the mean noise; 0 if it does not."""
-        return _excess(self.behaviour, self.noise)
+        """How far `behaviour` exceeds the mean noise; 0 if it does not, NaN if that is."""
+        return max(self.behaviour - self.noise, 0.0)
 
     @property
     def model_excess(self) -> float:
         """How far `model` exceeds the mean noise; 0 if it does not."""
-        return _excess(self.model, self.noise)
+        return max(self.model - self.noise, 0.0)
 
     def causes(self) -> pd.DataFrame:
         """Return `share`, `chance` and `excess` (share beyond chance) of the two causes, behaviour and model."""
-        rows = {"behaviour": (self.behaviour, self.behaviour_excess), "model": (self.model, self.model_excess)}
-        table = pd.DataFrame.from_dict(rows, orient="index", columns=["share", "excess"])
-        return table.assign(chance=table["share"] - table["excess"])[["share", "chance", "excess"]]
+        share = pd.Series({"behaviour": self.behaviour, "model": self.model})
+        excess = pd.Series({"behaviour": self.behaviour_excess, "model": self.model_excess})
+        return pd.DataFrame({"share": share, "chance": share - excess, "excess": excess})
 
 
-def _excess(share: float, noise: float) -> float:
-    return share if np.isnan(share) else max(share - noise, 0.0)
-
-
-def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = N_REFITS, seed: int = 0) -> Changes:
+def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = _N_REFITS, seed: int = 0) -> Changes:
     """Return what changed: behaviour, model and noise floor, never mixed.
 
     Behaviour is the old model on old and on new data; model is the old and the new model on the same new data;
@@ -263,39 +255,43 @@ def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = N_REFITS
     Parameters
     ----------
     previous, current : Snapshot
+        Of a snapshot of nobody nothing is known: no segments, no matches, figures missing.
     n_refits : int, default 20
         Bootstrap refits for the noise floor.
     seed : int, default 0
     """
-    before, after = previous.assign(previous.customers), previous.assign(current.customers)
-    new = current.assign(current.customers)
+    if previous.customers.empty:
+        nobody = pd.Series(dtype=int)
+        return Changes(nobody, nobody, *[float("nan")] * 7, matches=pd.DataFrame())
+    features = current.features(current.customers)
+    by_old, new = previous.features(current.customers), current.segments(features)
+    (before, distance), after = previous.own, previous.segments(by_old)
     matches = match_segments(after, new, known=previous.numbers)
-    today = _todays_numbers(matches)
-    both = before.index.intersection(after.index)
-    noise = _noise(current, n_refits, seed)
-    old_distances, new_distances = previous.distances(previous.customers), previous.distances(current.customers)
+    today, both = _todays_numbers(matches), before.index.intersection(after.index)
+    noise = _noise(current.model, features, n_refits, seed)
     return Changes(
         before=before.map(today),
         after=after.map(today),
         behaviour=float((before.loc[both] != after.loc[both]).mean()) if len(both) else float("nan"),
-        model=share_moved(after, new),
+        model=_share_moved(after, new),
         noise=float(np.mean(noise)),
         noise_high=float(np.quantile(noise, 0.95)),
-        fit_ratio=float(new_distances.mean() / old_distances.mean()) if old_distances.mean() > 0 else float("nan"),
+        fit_ratio=float(previous.distances(by_old).mean() / distance) if distance > 0 else float("nan"),
         unlike=float(previous.unlike(current.customers).mean()),
+        agreement=float(adjusted_rand_score(after, new)),
         matches=matches,
     )
 
 
-def share_moved(one: pd.Series, other: pd.Series) -> float:
+def _share_moved(one: ArrayLike, other: ArrayLike) -> float:
     """Return the share of customers in another segment after the segments of both sides are matched.
 
-    >>> share_moved(pd.Series([1, 1, 2, 2]), pd.Series([2, 2, 1, 2]))
+    >>> _share_moved([1, 1, 2, 2], [2, 2, 1, 2])
     0.25
     """
-    matched = match_segments(one, other).dropna(subset=["previous", "current"])
-    renamed = one.map(dict(zip(matched["previous"].astype(int), matched["current"].astype(int))))
-    return float((renamed != other).mean())
+    counts = contingency_matrix(one, other)
+    stayed = sum(counts[pair] for pair in _paired(counts))
+    return float((counts.sum() - stayed) / counts.sum())
 
 
 def _todays_numbers(matches: pd.DataFrame) -> dict[int, int]:
@@ -309,16 +305,14 @@ def _todays_numbers(matches: pd.DataFrame) -> dict[int, int]:
     return numbers
 
 
-def _noise(current: Snapshot, n_refits: int, seed: int) -> list[float]:
-    features = current.features(current.customers)
-    if len(features) > NOISE_ROWS:
-        features = features.sample(NOISE_ROWS, random_state=seed)
-    own = pd.Series(current.model.predict(features) + 1, index=features.index)
-    k = len(current.model.cluster_centers_)
-    moved = []
+def _noise(model: KMeans, features: pd.DataFrame, n_refits: int, seed: int) -> list[float]:
+    """Return the share of customers that each refit on a bootstrap sample moves."""
+    if len(features) > _NOISE_ROWS:
+        features = features.sample(_NOISE_ROWS, random_state=seed)
+    own, matrix, moved = model.predict(features), features.to_numpy(), []
     with threadpool_limits(1):
         for number in range(n_refits):
-            rows = np.random.default_rng([seed, number]).integers(len(features), size=len(features))
-            refit = KMeans(k, n_init=3, random_state=seed + number).fit(features.iloc[rows])
-            moved.append(share_moved(own, pd.Series(refit.predict(features) + 1, index=features.index)))
+            rows = np.random.default_rng([seed, number]).integers(len(matrix), size=len(matrix))
+            refit = KMeans(len(model.cluster_centers_), n_init=3, random_state=seed + number).fit(matrix[rows])
+            moved.append(_share_moved(own, refit.predict(matrix)))
     return moved

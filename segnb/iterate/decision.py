@@ -1,36 +1,35 @@
 """What to do next, with the reasons: keep, rescore, refit or redesign."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import adjusted_rand_score
 
 from segnb.iterate.changes import Changes, decompose
 from segnb.iterate.drift import drift
 from segnb.iterate.snapshot import Snapshot
-from segnb.text import escape, label, listed, number, percent
+from segnb.text import Finding, label, listed, number, percent
 
-MOVED = 0.02
+_MOVED = 0.02
 """How far the customers who moved must exceed the noise floor for scoring everybody again, as a share."""
 
-BEYOND_NOISE = 0.05
+_BEYOND_NOISE = 0.05
 """How far the model's change must exceed the noise floor to call for a refit, as a share of customers."""
 
-UNLIKE = 0.05
+_UNLIKE = 0.05
 """Share of customers unlike anyone segmented before that calls for a refit; 0.01 is to be expected."""
 
-MEANINGS = {
+_MEANINGS = {
     "keep": "Nothing needs to be done: customers and segments are where they were.",
     "rescore": "Give every customer the segment of today with the model at hand; the segments themselves still hold.",
     "refit": "Fit the same number of segments again; the old centres no longer describe the customers.",
-    "redesign": "Choose the segments anew: those of then and now are not the same.",
+    "redesign": "Choose the segments again: those of then and now are not the same.",
 }
 
 
 @dataclass(frozen=True, repr=False)
-class Decision:
+class Decision(Finding):
     """What to do next.
 
     Attributes
@@ -56,17 +55,6 @@ class Decision:
         """Return the decision and its meaning in one sentence."""
         return f"{self.decision}: {self.meaning}"
 
-    def __repr__(self) -> str:
-        return "\n- ".join([self.sentence(), *self.reasons])
-
-    def _repr_html_(self) -> str:
-        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
-        return f"<p><b>{escape(self.sentence())}</b></p><ul>{reasons}</ul>"
-
-    def to_dict(self) -> dict:
-        """Return the decision as plain types, ready for JSON."""
-        return asdict(self)
-
 
 def decide(
     changes: Changes | None, drifts: pd.DataFrame | None = None, compared_with: str = "", why_not: str = ""
@@ -80,7 +68,7 @@ def decide(
     Parameters
     ----------
     changes : Changes or None
-        None if there is nothing to compare with.
+        None, or empty, if there is nothing to compare with.
     drifts : DataFrame, optional
         As returned by `drift`; named among the reasons.
     compared_with : str
@@ -91,29 +79,23 @@ def decide(
     >>> decide(None).decision
     'keep'
     """
-    if changes is None:
+    if changes is None or changes.matches.empty:
         return Decision("keep", "This run is the one that later runs are compared with.", [why_not], "")
     decision = _rank(changes)
-    return Decision(decision, MEANINGS[decision], _reasons(changes, drifts), compared_with, _figures(changes, drifts))
+    return Decision(decision, _MEANINGS[decision], _reasons(changes, drifts), compared_with, _figures(changes, drifts))
 
 
-def calls_for_refit(changes: Changes) -> bool:
+def _calls_for_refit(changes: Changes) -> bool:
     """Return whether the model's change exceeds the noise floor by 5 % of the customers, or more are unlike anyone."""
-    return changes.model > changes.noise_high + BEYOND_NOISE or changes.unlike > UNLIKE
+    return changes.model > changes.noise_high + _BEYOND_NOISE or changes.unlike > _UNLIKE
 
 
 def _rank(changes: Changes) -> str:
     if (changes.matches["fate"] != "survived").any():
         return "redesign"
-    if calls_for_refit(changes):
+    if _calls_for_refit(changes):
         return "refit"
-    return "rescore" if changes.behaviour_excess >= MOVED else "keep"
-
-
-def _fates_words(fates: pd.Series) -> str:
-    if list(fates.index) == ["survived"]:
-        return f"All {fates.iloc[0]} segments survived."
-    return "Of the segments then and now, " + listed([f"{count} {fate}" for fate, count in fates.items()]) + "."
+    return "rescore" if changes.behaviour_excess >= _MOVED else "keep"
 
 
 def _reasons(changes: Changes, drifts: pd.DataFrame | None) -> list[str]:
@@ -129,22 +111,24 @@ def _reasons(changes: Changes, drifts: pd.DataFrame | None) -> list[str]:
     return reasons if drifts is None else [*reasons, _drift_words(drifts)]
 
 
+def _fates_words(fates: pd.Series) -> str:
+    if list(fates.index) == ["survived"]:
+        return f"All {fates.iloc[0]} segments survived."
+    return "Of the segments then and now, " + listed([f"{count} {fate}" for fate, count in fates.items()]) + "."
+
+
 def _behaviour_words(changes: Changes) -> str:
     if np.isnan(changes.behaviour):
         return "No customer was there both times, so nobody can be seen to move."
-    return (
-        f"{percent(changes.behaviour)} of the customers there both times changed segment by what they did, "
-        f"{percent(changes.behaviour_excess)} beyond chance."
-    )
+    moved, beyond = percent(changes.behaviour), percent(changes.behaviour_excess)
+    return f"{moved} of the customers there both times changed segment by what they did, {beyond} beyond chance."
 
 
 def _drift_words(drifts: pd.DataFrame) -> str:
     drifted = drifts[drifts["drifted"]]
-    names = [
-        f"{label(row.column)} ({number(row.before)} to {number(row.after)})" for row in drifted.head(3).itertuples()
-    ]
-    most = f", most of all {listed(names)}." if names else "."
-    return f"{len(drifted)} of {len(drifts)} features drifted{most}"
+    most = drifted.head(3).itertuples()
+    names = [f"{label(row.column)} ({number(row.before)} to {number(row.after)})" for row in most]
+    return f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
 
 
 def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float | None]:
@@ -176,24 +160,16 @@ def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int 
         the old centres than 99 % were at first), `drift` (largest effect of a feature's drift, in standard deviations)
         and `holds` (neither `moved` exceeds `noise_high` by 5 % of the customers, nor are more than 5 % unlike).
     """
-    first = snapshots[0]
-    rows = []
+    if not snapshots:
+        return pd.DataFrame()
+    first, rows = snapshots[0], []
     for age, later in zip(ages[1:], snapshots[1:]):
         changes = decompose(first, later, n_refits=n_refits, seed=seed)
         drifts = drift(first.customers, later.customers, first.columns, seed=seed)
-        rows.append(
-            {
-                "age": age,
-                "agreement": adjusted_rand_score(first.assign(later.customers), later.assign(later.customers)),
-                "moved": changes.model,
-                "noise": changes.noise,
-                "noise_high": changes.noise_high,
-                "unlike": changes.unlike,
-                "drift": drifts["effect"].max(),
-                "holds": not calls_for_refit(changes),
-            }
-        )
-    return pd.DataFrame(rows)
+        row = {name: getattr(changes, name) for name in ("agreement", "model", "noise", "noise_high", "unlike")}
+        holds = not _calls_for_refit(changes)
+        rows.append({"age": age} | row | {"drift": drifts["effect"].max(), "holds": holds})
+    return pd.DataFrame(rows).rename(columns={"model": "moved"})
 
 
 def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
@@ -206,30 +182,29 @@ def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
     >>> refit_interval(pd.DataFrame({"age": [30, 60, 90], "holds": [True, True, True]}))
     (90, False)
     """
-    broken = np.flatnonzero(~replayed["holds"].to_numpy(dtype=bool))
-    if not len(broken):
-        return int(replayed["age"].iloc[-1]), False
-    return int(replayed["age"].iloc[max(broken[0] - 1, 0)]), True
+    holds, ages = replayed["holds"].to_numpy(dtype=bool), replayed["age"]
+    kept = len(holds) if holds.all() else holds.argmin()
+    return int(ages.iloc[max(kept - 1, 0)]), not holds.all()
 
 
 def replay_sentence(replayed: pd.DataFrame) -> str:
-    """Return how often to fit again, and why, in words.
+    """Return how often to fit again, and why, in words; "" where nothing was replayed.
 
     >>> print(replay_sentence(pd.DataFrame({"age": [30], "holds": [True], "moved": [0.1], "noise_high": [0.08]})))
     Replayed over 30 days, the first model held all the time: a refit moves 10% of the customers at the end, chance \
 alone up to 8.0%. Fitting again is not needed more often than every 30 days.
     """
+    if replayed.empty:
+        return ""
     days, broke = refit_interval(replayed)
-    last = replayed.iloc[-1]
-    if not broke:
+    told = replayed[~replayed["holds"]].iloc[0] if broke else replayed.iloc[-1]
+    age, moved, noise = int(told["age"]), percent(told["moved"]), percent(told["noise_high"])
+    if broke:
         return (
-            f"Replayed over {int(last['age'])} days, the first model held all the time: a refit moves "
-            f"{percent(last['moved'])} of the customers at the end, chance alone up to {percent(last['noise_high'])}. "
-            f"Fitting again is not needed more often than every {days} days."
+            f"After {age} days the first model no longer held: a refit moves {moved} of the customers, chance alone up "
+            f"to {noise}, and {percent(told['unlike'])} are unlike anyone before. Fit again every {days} days."
         )
-    first = replayed[~replayed["holds"]].iloc[0]
     return (
-        f"After {int(first['age'])} days the first model no longer held: a refit moves {percent(first['moved'])} of "
-        f"the customers, chance alone up to {percent(first['noise_high'])}, and {percent(first['unlike'])} are unlike "
-        f"anyone before. Fit again every {days} days."
+        f"Replayed over {age} days, the first model held all the time: a refit moves {moved} of the customers at the "
+        f"end, chance alone up to {noise}. Fitting again is not needed more often than every {days} days."
     )

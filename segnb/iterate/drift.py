@@ -2,30 +2,31 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import chi2, wasserstein_distance
 
-from segnb.tables import holm
+from segnb.tables import as_table, holm
 
 BINS = 10
 SMALL = 500
 """Below this many rows on either side the p-value comes from permutations."""
 
-N_PERMUTATIONS = 999
+_N_PERMUTATIONS = 999
 
 
 def drift(
-    previous: pd.DataFrame, current: pd.DataFrame, columns: list[str], *, level: float = 0.05, seed: int = 0
+    previous: ArrayLike, current: ArrayLike, columns: list[str] | None = None, *, level: float = 0.05, seed: int = 0
 ) -> pd.DataFrame:
     """Return how far each column has shifted between two tables.
 
     Parameters
     ----------
-    previous, current : DataFrame
-        Customers in original units.
-    columns : list of str
+    previous, current : DataFrame or array of shape (n_customers, n_columns)
+        Customers in original units; an array's columns are called x0, x1, ….
+    columns : list of str, default all
         Numeric columns of both.
     level : float, default 0.05
-        Chance of a false alarm over all columns together.
+        Chance of a false alarm over all columns together, 0 to 1.
     seed : int, default 0
         For the permutations of small tables.
 
@@ -34,7 +35,7 @@ def drift(
     DataFrame
         `column`, `before` and `after` (means), `psi` (population stability index), `p` and `p_holm` (corrected
         for the number of columns; Holm 1979), `effect` (Wasserstein distance in standard deviations of before)
-        and `drifted`.
+        and `drifted`; of no columns, an empty table.
 
     Notes
     -----
@@ -46,8 +47,11 @@ def drift(
     >>> drift(table, table + 300, ["a"])["drifted"].tolist()
     [True]
     """
-    rows = [_column_drift(name, previous[name], current[name], seed) for name in columns]
-    table = pd.DataFrame(rows)
+    previous, current = as_table(previous), as_table(current)
+    columns = list(previous) if columns is None else columns
+    if not columns:
+        return pd.DataFrame()
+    table = pd.DataFrame([_column_drift(name, previous[name], current[name], seed) for name in columns])
     table["p_holm"] = holm(table["p"].to_numpy())
     table["drifted"] = table["p_holm"] < level
     order = ["column", "before", "after", "psi", "p", "p_holm", "effect", "drifted"]
@@ -86,8 +90,8 @@ def _p_value(old: np.ndarray, new: np.ndarray, psi: float, bins: int, seed: int)
     if min(len(old), len(new)) >= SMALL:
         return float(chi2.sf(psi / (1 / len(old) + 1 / len(new)), bins - 1))
     rng, both = np.random.default_rng(seed), np.concatenate([old, new])
-    drawn = [population_stability(*np.split(rng.permutation(both), [len(old)]))[0] for _ in range(N_PERMUTATIONS)]
-    return float((1 + np.sum(np.array(drawn) >= psi)) / (1 + N_PERMUTATIONS))
+    drawn = [population_stability(*np.split(rng.permutation(both), [len(old)]))[0] for _ in range(_N_PERMUTATIONS)]
+    return float((1 + np.sum(np.array(drawn) >= psi)) / (1 + _N_PERMUTATIONS))
 
 
 def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

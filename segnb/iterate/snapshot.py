@@ -5,16 +5,17 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
 from segnb.errors import RunError
 
-FARTHEST = 0.99
+_FARTHEST = 0.99
 """A customer further from the centres than this share of a snapshot's own is unlike anyone in it."""
 
-FARTHEST_ROWS = 100_000
+_FARTHEST_ROWS = 100_000
 """How far that is, this many of its customers tell at most."""
 
 
@@ -24,54 +25,99 @@ class Snapshot:
 
     Attributes
     ----------
-    label : str
-        What to call it, for instance a run's name or a date.
     customers : DataFrame
         One row per customer, original units.
     columns : list of str
         The clustering columns.
     pipeline : Pipeline
-        From those columns to the scaled matrix.
+        Fitted, from those columns to the scaled matrix. A step named "clip" is one that pulls outlying values in.
     model : KMeans
-        Its centres in the order of the segments' numbers.
-    numbers : list of int
-        Those numbers; by default 1, 2, ….
+        Fitted to that matrix, its centres in the order of the segments' numbers.
+    numbers : list of int, default 1, 2, …
+        Those numbers.
+    label : str, default "this snapshot"
+        What messages call it, for instance a run's name or a date.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> customers = pd.DataFrame({"spend": [1.0, 2, 80, 90]}, index=list("abcd"))
+    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
+    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
+    >>> Snapshot(customers, ["spend"], pipeline, model).assign(customers).to_dict()
+    {'a': 1, 'b': 1, 'c': 2, 'd': 2}
     """
 
-    label: str
     customers: pd.DataFrame
     columns: list[str]
     pipeline: Pipeline
     model: KMeans
     numbers: list[int] = field(default_factory=list)
+    label: str = "this snapshot"
 
     def __post_init__(self) -> None:
         if not self.numbers:
-            object.__setattr__(self, "numbers", list(range(1, len(self.model.cluster_centers_) + 1)))
+            object.__setattr__(self, "numbers", list(range(1, len(getattr(self.model, "cluster_centers_", ())) + 1)))
 
     def features(self, customers: pd.DataFrame) -> pd.DataFrame:
         """Return customers, of this or another date, as this snapshot's scaled matrix.
 
+        Parameters
+        ----------
+        customers : DataFrame
+            One row per customer, original units; columns are taken by name, others are left out.
+
+        Returns
+        -------
+        DataFrame
+            Same index; missing where a logarithm has no value.
+
         Raises
         ------
         RunError
-            If a clustering column is missing; all that are missing are listed.
+            If clustering columns are missing, or are not numbers though they were; all of these are listed.
         """
         return self._scaled(customers, self.pipeline)
 
     def assign(self, customers: pd.DataFrame) -> pd.Series:
-        """Return the segment that this snapshot's model gives to each customer."""
-        labels = self.model.predict(self.features(customers))
-        return pd.Series(np.asarray(self.numbers)[labels], index=customers.index, name="segment")
+        """Return the segment that this snapshot's model gives to each customer.
 
-    def distances(self, customers: pd.DataFrame) -> pd.Series:
-        """Return each customer's distance to the nearest centre, in this snapshot's scaled space."""
-        return self._to_nearest(self.features(customers))
+        Parameters
+        ----------
+        customers : DataFrame
+            As for `features`.
+        """
+        return self.segments(self.features(customers))
+
+    def segments(self, features: pd.DataFrame) -> pd.Series:
+        """Return the segment of each row of this snapshot's scaled matrix."""
+        labels = self.model.predict(features)
+        return pd.Series(np.asarray(self.numbers)[labels], index=features.index, name="segment")
+
+    def distances(self, features: pd.DataFrame) -> pd.Series:
+        """Return each row's distance to the nearest centre, endless where a logarithm has no value."""
+        known = features.notna().all(axis=1).to_numpy()
+        found = np.full(len(features), np.inf)
+        if known.any():
+            found[known] = self.model.transform(features if known.all() else features[known]).min(axis=1)
+        return pd.Series(found, index=features.index)
+
+    @cached_property
+    def own(self) -> tuple[pd.Series, float]:
+        """The segments of this snapshot's own customers, and their mean distance to the nearest centre."""
+        features = self.features(self.customers)
+        return self.segments(features), float(self.distances(features).mean())
 
     def unlike(self, customers: pd.DataFrame) -> pd.Series:
         """Return which customers are unlike anyone here: further from the centres than 99 % of this snapshot's own.
 
         Outlying values count as they are and are not pulled in to this snapshot's bounds, else nobody would be far.
+
+        Parameters
+        ----------
+        customers : DataFrame
+            As for `features`.
         """
         return (self.reach(customers) > self.farthest).rename("unlike")
 
@@ -79,35 +125,35 @@ class Snapshot:
     def farthest(self) -> float:
         """The distance from the nearest centre that 99 % of this snapshot's customers do not exceed."""
         some = self.customers
-        some = some if len(some) <= FARTHEST_ROWS else some.sample(FARTHEST_ROWS, random_state=0)
-        return float(self.reach(some).quantile(FARTHEST))
+        some = some if len(some) <= _FARTHEST_ROWS else some.sample(_FARTHEST_ROWS, random_state=0)
+        return float(self.reach(some).quantile(_FARTHEST))
 
     def reach(self, customers: pd.DataFrame) -> pd.Series:
-        """Return distances to the nearest centre without pulling outlying values in."""
+        """Return distances to the nearest centre without pulling outlying values in.
+
+        Parameters
+        ----------
+        customers : DataFrame
+            As for `features`.
+        """
         plain = Pipeline([step for step in self.pipeline.steps if step[0] != "clip"])
-        return self._to_nearest(self._scaled(customers, plain))
+        return self.distances(self._scaled(customers, plain))
 
     def _scaled(self, customers: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
-        missing = [name for name in self.columns if name not in customers]
-        if missing:
+        if missing := [name for name in self.columns if name not in customers]:
             raise RunError(
                 f"{self.label} was made from columns that the other customers do not have: {', '.join(missing)}; "
                 "compare with a run made from the same columns"
             )
-        wrong = [name for name in self.columns if not pd.api.types.is_numeric_dtype(customers[name])]
-        if wrong:
-            raise RunError(
-                f"{self.label} was made from {', '.join(wrong)} as numbers, which the other customers have not"
-            )
-        values = customers[self.columns].astype("float64")
+        numbers = [name for name in self.columns if is_numeric_dtype(self.customers[name])]
+        if wrong := [name for name in numbers if not is_numeric_dtype(customers[name])]:
+            raise RunError(f"{self.label} was made from {', '.join(wrong)} as numbers; here they are not")
+        values = customers[self.columns].astype(dict.fromkeys(numbers, "float64"))
         with np.errstate(divide="ignore", invalid="ignore"), config_context(assume_finite=True):
-            scaled = pipeline.transform(values).set_axis(customers.index)  # a logarithm may have no value
-        return scaled.where(np.isfinite(scaled))
+            scaled = np.asarray(pipeline.transform(values))  # a logarithm may have no value
+        names = getattr(self.model, "feature_names_in_", None)
+        return pd.DataFrame(np.where(np.isfinite(scaled), scaled, np.nan), index=customers.index, columns=names)
 
-    def _to_nearest(self, features: pd.DataFrame) -> pd.Series:
-        """Return distances to the nearest centre, endless where a logarithm has no value."""
-        known = features.notna().all(axis=1).to_numpy()
-        found = np.full(len(features), np.inf)
-        if known.any():
-            found[known] = self.model.transform(features if known.all() else features[known]).min(axis=1)
-        return pd.Series(found, index=features.index)
+
+NOTHING_BEFORE = Snapshot(pd.DataFrame(), [], Pipeline([("nothing", "passthrough")]), KMeans(), label="")
+"""A snapshot of nobody, where there is nothing to compare with; what is made of it is empty and shows nothing."""

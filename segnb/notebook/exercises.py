@@ -16,12 +16,12 @@ from sklearn.metrics import adjusted_rand_score
 
 from segnb.cluster import fit_segments
 from segnb.iterate import Changes, Snapshot
-from segnb.notebook.show import Text
+from segnb.notebook import Text
 from segnb.paths import find_file
 
-TRUTH = "data/shop_truth.csv"
+_TRUTH = "data/shop_truth.csv"
 
-WISHES = ("loyal", "potential", "premium", "best", "vip", "valuable", "champion")
+_WISHES = ("loyal", "potential", "premium", "best", "vip", "valuable", "champion")
 """Words that say what we hope for, and not what customers do."""
 
 
@@ -67,7 +67,7 @@ def check_pair(answer: Iterable[str], features: pd.DataFrame) -> str:
     strength = features.astype(float).corr().abs().to_numpy(copy=True)
     np.fill_diagonal(strength, 0)
     right = {features.columns[place] for place in np.unravel_index(strength.argmax(), strength.shape)}
-    return "" if set(answer) == right else "look for the darkest cell off the diagonal of Rank2D after the transform."
+    return "" if set(answer) == right else "look for the darkest cell off the diagonal of the correlations."
 
 
 @_check
@@ -116,7 +116,7 @@ def check_names(answer: dict, segments: Iterable[int]) -> str:
         return f"segment {min(missing)} has no name yet."
     if len(set(names.values())) < len(names) or not all(names.values()):
         return "two segments that are called alike will be mixed up."
-    wishes = [name for name in names.values() if any(wish in name.lower() for wish in WISHES)]
+    wishes = [name for name in names.values() if any(wish in name.lower() for wish in _WISHES)]
     return f"{wishes[0]!r} says what we hope for; what do these customers do?" if wishes else ""
 
 
@@ -136,14 +136,14 @@ def check_cause(answer: str, changes: Changes) -> str:
 
 
 def scaler_month(now: Snapshot) -> pd.Series:
-    """Return segments in a month in which nobody did anything and only the pipeline was fitted anew.
+    """Return segments in a month in which nobody did anything and only the pipeline was fitted again.
 
     It is fitted to the half of the customers who came last, the centres stay: what a scheduled job does that fits its
     scaler again every month.
     """
     recent = now.customers.sort_values(now.customers.columns[0], kind="stable").head(len(now.customers) // 2)
     pipeline = clone(now.pipeline).fit(recent[now.columns].astype("float64"))
-    other = Snapshot("the scaler's month", now.customers, now.columns, pipeline, now.model, now.numbers)
+    other = Snapshot(now.customers, now.columns, pipeline, now.model, now.numbers)
     return other.assign(now.customers)
 
 
@@ -156,7 +156,7 @@ def check_scaler(answer: float, now: Snapshot) -> str:
 
 def planted_truth() -> pd.Series:
     """Return the planted segment of each customer of the built-in shop, which nobody knows in life."""
-    return pd.read_csv(find_file(TRUTH)).set_index("customer_id")["segment"]
+    return pd.read_csv(find_file(_TRUTH)).set_index("customer_id")["segment"]
 
 
 @_check

@@ -1,7 +1,7 @@
 """Panels for JupyterLab: a slider or a choice redraws a figure at once; in a report its still picture stands there."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from segnb import plots
-from segnb.notebook.show import Picture
+from segnb.disclosure import door
+from segnb.notebook import Picture
 from segnb.paths import STAGE
-from segnb.text import label, number, percent
+from segnb.text import label, listed, number, percent
 
 
 class Panel:
@@ -25,7 +26,7 @@ class Panel:
     draw : callable
         Returns the figure for the controls' values.
     words : callable
-        Returns the sentence for them, which stands beneath and is the figure's text for those who cannot see it.
+        Returns the sentence for them, which stands below and is the figure's text for those who can't see it.
     """
 
     def __init__(self, controls: Mapping[str, Any], draw: Callable[..., Figure], words: Callable[..., str]):
@@ -41,7 +42,7 @@ class Panel:
 
     @property
     def widget(self):
-        """The controls, the figure and the sentence, one beneath the other."""
+        """The controls, the figure and the sentence, one below the other."""
         if self._widget is None:
             import ipywidgets
 
@@ -65,9 +66,7 @@ class Panel:
         return (data if STAGE in os.environ else data | self.widget._repr_mimebundle_()), metadata
 
 
-def explore_k(
-    evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int, np.ndarray], k: int, min_cell: int = 10
-) -> Panel:
+def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int, np.ndarray], k: int) -> Panel:
     """Return a panel with a slider for k and two features to look along.
 
     Parameters
@@ -80,23 +79,17 @@ def explore_k(
         For each k the segment of each row, from 0.
     k : int
         Where the slider begins.
-    min_cell : int, default 10
-        A dot is the mean of at least this many neighbours.
 
     >>> X = pd.DataFrame({"a": [0.0, 1, 8, 9], "b": [1.0, 0, 9, 8]})
     >>> table = pd.DataFrame({"k": [2], "prediction_strength": [1.0], "silhouette": [0.9]})
-    >>> explore_k(table, X, {2: np.array([0, 0, 1, 1])}, 2, min_cell=1)
+    >>> explore_k(table, X, {2: np.array([0, 0, 1, 1])}, 2)
     Panel: k = 2: the segments hold 50% and 50% of the customers; prediction strength 1, silhouette 0.9.
     """
-    import ipywidgets
-
     spread = rows.groupby(labelings[k]).mean().var().sort_values(ascending=False, kind="stable").index
-    names = [(label(name), name) for name in rows]
-    wide = {"style": {"description_width": "initial"}}
     controls = {
-        "k": ipywidgets.SelectionSlider(options=sorted(labelings), value=k, description="segments k", **wide),
-        "x": ipywidgets.Dropdown(options=names, value=spread[0], description="across", **wide),
-        "y": ipywidgets.Dropdown(options=names, value=spread[min(1, len(spread) - 1)], description="up", **wide),
+        "k": _control("SelectionSlider", "segments k", sorted(labelings), k),
+        "x": _control("Dropdown", "across", _labelled(rows), spread[0]),
+        "y": _control("Dropdown", "up", _labelled(rows), spread[min(1, len(spread) - 1)]),
     }
     figures = evidence.set_index("k")
 
@@ -104,13 +97,13 @@ def explore_k(
         return pd.Series(labelings[k] + 1, index=rows.index)
 
     def draw(k: int, x: str, y: str) -> Figure:
-        return plots.one_k(evidence, rows, segments(k), x, y, min_cell)
+        return plots.one_k(evidence, rows, segments(k), x, y)
 
     def words(k: int, x: str, y: str) -> str:
         shares = [percent(share) for share in segments(k).value_counts(normalize=True).sort_index()]
-        held, at = f"{', '.join(shares[:-1])} and {shares[-1]}", figures.loc[k]
+        at = figures.loc[k]
         return (
-            f"k = {k}: the segments hold {held} of the customers; prediction strength "
+            f"k = {k}: the segments hold {listed(shares)} of the customers; prediction strength "
             f"{number(at['prediction_strength'], 2)}, silhouette {number(at['silhouette'], 2)}."
         )
 
@@ -118,37 +111,32 @@ def explore_k(
 
 
 def look_into(
-    customers: pd.DataFrame, scores: pd.DataFrame, segments: pd.Series, names: Mapping[int, str], min_cell: int = 10
-) -> Panel:
-    """Return a panel that looks into one segment, and closely at one column of it.
+    customers: pd.DataFrame, scores: pd.DataFrame, segments: pd.Series, names: Mapping[int, str]
+) -> Panel | None:
+    """Return a panel that looks into one segment, and closely at one column of it; nothing if all are withheld.
 
     Parameters
     ----------
-    customers : DataFrame
+    customers : DataFrame of shape (n_customers, n_columns)
         In original units.
-    scores : DataFrame
-        Segments by features, as returned by `segnb.interpret.centre_scores`; the segments that may be looked into.
-    segments : Series
+    scores : DataFrame of shape (k, n_features)
+        As returned by `segnb.interpret.centre_scores`.
+    segments : Series of shape (n_customers,)
         Segment of each customer, same index.
     names : mapping of int to str
         What the segments are called.
-    min_cell : int, default 10
-        Bars of fewer members are left out.
     """
-    import ipywidgets
-
+    scores = door().disclosed(scores).dropna(how="all")
+    if scores.empty:
+        return None
     called = [(f"{segment} · {names.get(segment, '')}", segment) for segment in scores.index]
-    strongest = scores.iloc[0].abs().idxmax()
-    wide = {"style": {"description_width": "initial"}}
     controls = {
-        "segment": ipywidgets.Dropdown(options=called, description="segment", **wide),
-        "column": ipywidgets.Dropdown(
-            options=[(label(name), name) for name in scores], value=strongest, description="closely", **wide
-        ),
+        "segment": _control("Dropdown", "segment", called, scores.index[0]),
+        "column": _control("Dropdown", "closely", _labelled(scores), scores.iloc[0].abs().idxmax()),
     }
 
     def draw(segment: int, column: str) -> Figure:
-        return plots.one_segment(customers, scores.loc[segment], segments == segment, column, min_cell)
+        return plots.one_segment(customers, scores.loc[segment], segments == segment, column)
 
     def words(segment: int, column: str) -> str:
         own, all_of_them = customers.loc[segments == segment, column].median(), customers[column].median()
@@ -158,3 +146,14 @@ def look_into(
         )
 
     return Panel(controls, draw, words)
+
+
+def _labelled(table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(label(name), name) for name in table]
+
+
+def _control(kind: str, words: str, options: Sequence, value: object) -> Any:
+    import ipywidgets
+
+    style = {"description_width": "initial"}
+    return getattr(ipywidgets, kind)(options=options, value=value, description=words, style=style)

@@ -11,11 +11,12 @@ import nbformat
 from nbconvert.filters import markdown2html
 
 from segnb.errors import DataError
-from segnb.pages.page import TEMPLATES, render
+from segnb.notebook.copies import copy_notebooks
+from segnb.pages import TEMPLATES, render
 from segnb.paths import STEPS, find_file, notebook_path, why
 
 DATA = ("shop_customers.csv", "shop_purchases.parquet", "shop_truth.csv")
-SOLUTION = "solution"
+_SOLUTION = "solution"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def write_workshop(folder: Path) -> Path:
 
 
 def _write_all(folder: Path) -> None:
-    for copy, leave_out in (("learner", {SOLUTION}), ("solution", set())):
+    for copy, leave_out in (("learner", {_SOLUTION}), ("solution", set())):
         _write_copy(folder / copy, leave_out)
     parts = workshop_parts()
     for name in ("guide", "handout"):
@@ -79,7 +80,7 @@ def _part(number: int, notebook: nbformat.NotebookNode) -> Part:
     first = notebook.cells[0].source
     learn = next(cell.source for cell in notebook.cells if "workshop" in _tags(cell))
     tasks = [cell.source for cell in notebook.cells if "exercise" in _tags(cell) and cell.cell_type == "markdown"]
-    answers = [cell.source for cell in notebook.cells if SOLUTION in _tags(cell) and cell.cell_type == "markdown"]
+    answers = [cell.source for cell in notebook.cells if _SOLUTION in _tags(cell) and cell.cell_type == "markdown"]
     return Part(
         number,
         re.search(r"^# \d · (.+)$", first, re.M)[1],
@@ -91,14 +92,10 @@ def _part(number: int, notebook: nbformat.NotebookNode) -> Part:
 
 
 def _write_copy(folder: Path, leave_out: set[str]) -> None:
-    (folder / "notebooks").mkdir(parents=True)
+    copy_notebooks(folder / "notebooks", leave_out)
     (folder / "data").mkdir()
     for name in DATA:
         shutil.copyfile(find_file(f"data/{name}"), folder / "data" / name)
-    for step in STEPS:
-        notebook = nbformat.read(notebook_path(step), as_version=4)
-        notebook.cells = [cell for cell in notebook.cells if not leave_out & _tags(cell)]
-        nbformat.write(notebook, folder / "notebooks" / notebook_path(step).name)
 
 
 def _tags(cell: nbformat.NotebookNode) -> set[str]:

@@ -1,1 +1,46 @@
-"""HTML: the pages of a run, its summary, and the list of all runs."""
+"""HTML pages. Here is what all of them share: a style, one script, the policy that lets nothing else run."""
+
+import hashlib
+from base64 import b64encode
+from pathlib import Path
+
+import jinja2
+
+from segnb.text import percent, visible
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def look() -> dict[str, str]:
+    """Return `css`, `js` and `policy`: no network, only pictures that are in the page, and no script but this one.
+
+    >>> look()["policy"].split("; ")[:2]
+    ["default-src 'none'", 'img-src data:']
+    """
+    css, js = ((TEMPLATES / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    digest = b64encode(hashlib.sha256(js.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return {"css": css, "js": js, "policy": policy}
+
+
+def _shown(value: object) -> object:
+    """Return a value for a template: text with what is unseen in it shown, what is HTML already as it is."""
+    return value if hasattr(value, "__html__") else visible(value)
+
+
+def render(template: str, **values: object) -> str:
+    """Return a page made from a template; all text is escaped, and what is unseen in it shown.
+
+    Parameters
+    ----------
+    template : str
+        Its name in the folder of templates.
+    **values : object
+        What the template names, besides `look`.
+
+    >>> "&lt;b&gt;" in render("paper.html.j2", title="<b>", body="")
+    True
+    """
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, finalize=_shown)
+    environment.filters["percent"] = lambda share: "–" if share is None else percent(share)
+    return environment.get_template(template).render(look=look(), **values)

@@ -5,43 +5,56 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 from nbconvert import HTMLExporter
 
-from segnb.pages.page import TEMPLATES, look, render
+from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, write_whole
-from segnb.runs.store import Run
+from segnb.runs.store import Workspace
 from segnb.text import label, segment_colours, shortened
 
-STEP_NAMES = {step: f"{number} · {label(step).capitalize()}" for number, step in enumerate(STEPS, 1)}
-PICTURES = {
-    "sizes": "interpret",
-    "heatmap": "interpret",
-    "view": "cluster",
-    "changes": "iterate",
-    "timeline": "iterate",
-}
-"""The figures of the summary, by the tag `summary-…` of their cell, and the step whose notebook has them."""
-
-CONTENTS = "<!--contents-->"
+_CONTENTS = "<!--contents-->"
 """Where the list of a page's parts goes."""
 
-MOST_BARS = 6
+_ACTIVE = re.compile(r"(?s)<(script|button)\b.*?</\1>|<a class=.sk-estimator-doc-link.*?</a>|</?a\b[^>]*>")
+"""What scikit-learn's diagram of a pipeline has besides the steps: a script, buttons, links that leave the page."""
+
+_MOST_BARS = 6
+_SHOWN = ("prepare.json", "row_log.csv", "choice.json", "effects.csv", "cards.json", "decision.json")
 
 
 def write_page(notebook: Path, run: str) -> None:
-    """Write the HTML page of an executed notebook beside it: prose, results, its code folded, nothing from outside."""
+    """Write the HTML page of an executed notebook beside it: prose, results, its code folded, nothing from outside.
+
+    Parameters
+    ----------
+    notebook : Path
+        The executed notebook, in the run's folder.
+    run : str
+        The run's name.
+    """
     document = nbformat.read(notebook, as_version=4)
     for cell in document.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = _ACTIVE.sub("", output.data["text/html"])
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.html)", cell.source)
-    step = notebook.stem[3:]
     exporter = HTMLExporter(template_name="step", extra_template_basedirs=[str(TEMPLATES)])
     exporter.exclude_anchor_links = True
-    shared = {"title": STEP_NAMES[step], "run": run, "pages": _pages(notebook.parent, here=step, all_steps=True)}
-    html, _ = exporter.from_notebook_node(document, resources={"segnb": look() | shared})
+    pages = [_link(step) | {"here": notebook_path(step).name == notebook.name} for step in STEPS]
+    title = next(page["name"] for page in pages if page["here"])
+    html, _ = exporter.from_notebook_node(
+        document, resources={"segnb": look() | {"title": title, "run": run, "pages": pages}}
+    )
     html = _with_contents(html)
     write_whole(notebook.with_suffix(".html"), lambda path: path.write_text(html, encoding="utf-8"))
+
+
+def _link(step: str) -> dict[str, Any]:
+    page = notebook_path(step).with_suffix(".html").name
+    return {"href": page, "name": f"{page[1]} · {label(step).capitalize()}"}
 
 
 def _with_contents(html: str) -> str:
@@ -54,88 +67,64 @@ def _with_contents(html: str) -> str:
 
     html = re.sub(r"<h2>(.+?)</h2>", named, html)
     items = "".join(f'<li><a href="#part-{number}">{words}</a></li>' for number, words in enumerate(parts, 1))
-    return html.replace(CONTENTS, f"<ol>{items}</ol>", 1)
+    return html.replace(_CONTENTS, f"<ol>{items}</ol>", 1)
 
 
 def write_index(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write `index.html`, the run on one page, from the artifacts that are there."""
-    run = Run(manifest["run"], folder)
-    parameters = check_parameters(manifest["parameters"])
-    choice, cards, decision = (_optional(run, name) for name in ("choice.json", "cards.json", "decision.json"))
+    """Write `index.html`, the run on one page, from the artifacts that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder, while the run grows.
+    manifest : dict
+        What will stand in `run.json`.
+    """
+    run, parameters = Workspace(manifest["run"], folder), check_parameters(manifest["parameters"])
+    found = {name: run.read(name) for name in run.artifacts() if name in _SHOWN}
+    cards = found.get("cards.json", [])
+    links = [_link(step) for step in STEPS]
     html = render(
         "summary.html.j2",
         run=run.name,
-        pages=_pages(folder),
-        choice=choice,
-        headline=choice and _headline(choice, cards),
-        verdict=choice and choice["meaning"],
+        pages=[link for link in links if (folder / link["href"]).is_file()],
+        choice=found.get("choice.json"),
         cards=cards,
-        bars=_bars(_optional(run, "effects.csv"), cards or []),
-        has_value=bool(cards) and any(card["value_share"] is not None for card in cards),
+        bars=_bars(found["effects.csv"], cards) if cards else {},
         value=parameters.value,
-        colours=segment_colours(card["segment"] for card in cards or []),
-        decision=decision,
+        colours=segment_colours(card["segment"] for card in cards),
+        decision=found.get("decision.json"),
         pictures=_pictures(folder),
-        notes=(_optional(run, "prepare.json") or {}).get("notes", []),
-        rules=_rules(_optional(run, "row_log.csv")),
+        notes=found.get("prepare.json", {}).get("notes", []),
+        rules=found["row_log.csv"].fillna("").to_dict("records") if "row_log.csv" in found else [],
         manifest=manifest,
         changed={name: repr(value) for name, value in changed_parameters(parameters).items()},
     )
     write_whole(folder / "index.html", lambda path: path.write_text(html, encoding="utf-8"))
 
 
-def _headline(choice: dict[str, Any], cards: list[dict[str, Any]] | None) -> str:
-    customers = f"{sum(card['customers'] for card in cards):,} customers" if cards else "The customers"
-    return f"{customers} in {choice['k']} segments, {choice['verdict']}."
-
-
-def _optional(run: Run, name: str) -> Any:
-    return run.read(name) if (run.folder / name).is_file() else None
-
-
-def _pages(folder: Path, here: str = "", all_steps: bool = False) -> list[dict[str, Any]]:
-    """Return the links to the steps' pages: those that are there, or all of them while the run is being made."""
-    names = {step: notebook_path(step).with_suffix(".html").name for step in STEPS}
-    there = [step for step in STEPS if all_steps or (folder / names[step]).is_file()]
-    return [{"href": names[step], "name": STEP_NAMES[step], "here": step == here} for step in there]
-
-
-def _bars(effects: Any, cards: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+def _bars(effects: pd.DataFrame, cards: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """Return for each segment with figures the bars of its strongest effects, from -1 to 1, and words for them."""
     found = {}
-    for card in cards if effects is not None else []:
+    for card in cards:
         own = effects[effects["segment"] == card["segment"]].set_index("feature")["cliffs_delta"].dropna()
-        own = own.reindex(own.abs().sort_values(ascending=False, kind="stable").index).head(MOST_BARS)
+        own = own.sort_values(key=lambda values: -values.abs(), kind="stable").head(_MOST_BARS)
         bars = [{"label": shortened(label(name), 22), "value": round(float(value), 3)} for name, value in own.items()]
+        words = ", ".join(f"{bar['label']} {bar['value']:+.2f}" for bar in bars)
         if bars:
-            words = ", ".join(f"{bar['label']} {bar['value']:+.2f}" for bar in bars)
             found[card["segment"]] = {"bars": bars, "words": f"Beside all other customers, from -1 to 1: {words}"}
     return found
 
 
-def _rules(row_log: Any) -> list[dict[str, Any]]:
-    """Return the lines of the row log that caught something."""
-    return [] if row_log is None else row_log[row_log["affected"] > 0].fillna("").to_dict("records")
-
-
 def _pictures(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the figures of the notebooks' cells with a tag `summary-NAME`, by that name."""
     found = {}
-    for name, step in PICTURES.items():
-        path = folder / notebook_path(step).name
-        if path.is_file() and (picture := _picture(path, f"summary-{name}")):
-            found[name] = picture
+    for path in sorted(folder.glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            names = [
+                tag.removeprefix("summary-") for tag in cell.metadata.get("tags", []) if tag.startswith("summary-")
+            ]
+            figures = [each for each in cell.get("outputs", []) if "image/png" in each.get("data", {})] if names else []
+            for output in figures[:1]:
+                found[names[0]] = output.metadata.get("image/png", {}) | {"png": output.data["image/png"]}
     return found
-
-
-def _picture(notebook: Path, tag: str) -> dict[str, Any] | None:
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if tag in cell.metadata.get("tags", []):
-            for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    about = output.metadata.get("image/png", {})
-                    return {
-                        "png": output.data["image/png"],
-                        "alt": about.get("alt", tag),
-                        "width": about.get("width", ""),
-                    }
-    return None

@@ -3,123 +3,15 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.cluster import KMeans
 
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, KElbowVisualizer, SilhouetteVisualizer, new_axes, styled
+from segnb.disclosure import door
+from segnb.plots.customers import scatter
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
 from segnb.tables import COMES_BACK, LIGHTS
-from segnb.text import segment_colours
-
-
-@styled
-def elbow(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
-    """Return yellowbrick's elbow picture of the inertia, with the chosen k marked.
-
-    The elbow is for the eye: it appears in data without any structure too.
-
-    Parameters
-    ----------
-    evidence : DataFrame
-        As returned by `segnb.choose_k.evidence`.
-    k : int
-        The chosen number of segments.
-    """
-    ax = new_axes(ax)
-    tried = evidence[evidence["k"] > 1]
-    drawn = KElbowVisualizer(KMeans(), k=(2, 3), ax=ax, timings=False, locate_elbow=False, force_model=True)
-    drawn.k_values_, drawn.k_scores_ = tried["k"].tolist(), tried["inertia"].tolist()
-    drawn.elbow_value_ = drawn.elbow_score_ = None
-    drawn.draw()
-    drawn.finalize()
-    _mark_chosen(ax, k)
-    ax.set(xlabel="segments k", ylabel="inertia (squared distance to the centres)", xticks=tried["k"])
-    ax.set_title(f"Inertia falls with every k; chosen by the other figures: k = {k}")
-    ax.legend()
-    return ax
-
-
-@styled
-def silhouette(scores: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Return yellowbrick's silhouette picture of one labeling.
-
-    Parameters
-    ----------
-    scores : array of shape (n_rows,)
-        Silhouette of each row.
-    labels : array of shape (n_rows,)
-        Its segment, counted from 0.
-    """
-    ax = new_axes(ax, 7.5, 5)
-    k = int(labels.max()) + 1
-    colours = [segment_colours(range(1, k + 1))[segment] for segment in range(1, k + 1)]
-    drawn = SilhouetteVisualizer(KMeans(k), ax=ax, colors=colours, force_model=True)
-    drawn.n_samples_, drawn.n_clusters_ = len(labels), k
-    drawn.silhouette_samples_, drawn.silhouette_score_ = scores, float(scores.mean())
-    drawn.draw(labels)
-    drawn.finalize()
-    ax.set_yticklabels(range(1, k + 1))
-    ax.set(xlabel="silhouette of each customer", ylabel="segment")
-    below = float((scores < 0).mean())
-    ax.set_title(f"With k = {k} the mean silhouette is {scores.mean():.2f}; {below:.0%} of the customers lie below 0")
-    return ax
-
-
-@styled
-def gap(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
-    """Return the gap statistic over k with its standard errors, and the k that its 1-SE rule names.
-
-    Parameters
-    ----------
-    evidence : DataFrame
-    k : int
-        The chosen number of segments, a dashed line.
-    """
-    ax = new_axes(ax)
-    named = int(evidence["gap_k"].iloc[0])
-    ax.errorbar(evidence["k"], evidence["gap"], yerr=evidence["gap_se"], color=ACCENT, marker=".", capsize=4)
-    at = evidence.loc[evidence["k"] == named, "gap"]  # none, if only larger k were tried
-    ax.plot([named] * len(at), at, "o", color=INK, markersize=9, label="named by the rule")
-    _mark_chosen(ax, k)
-    ax.set(xlabel="segments k", ylabel="gap, ± one standard error", xticks=evidence["k"])
-    said = "a single group: no structure" if named == 1 else f"{named} segments"
-    ax.set_title(f"By its rule of one standard error, gap names {said}")
-    ax.legend()
-    return ax
-
-
-@styled
-def coming_back(evidence: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
-    """Return how well the segments come back on other samples, over k, with the threshold.
-
-    Parameters
-    ----------
-    evidence : DataFrame
-    k : int
-        The chosen number of segments, a dashed line.
-    """
-    ax = new_axes(ax)
-    tried = evidence[evidence["k"] > 1]
-    error = tried["prediction_strength_se"]
-    ax.errorbar(
-        tried["k"],
-        tried["prediction_strength"],
-        yerr=error,
-        color=ACCENT,
-        marker="o",
-        capsize=4,
-        label="prediction strength",
-    )
-    ax.plot(tried["k"], tried["stability"], color=INK, marker="s", label="stability")
-    ax.plot(tried["k"], tried["least_jaccard"], color=MUTED, marker="^", linestyle=":", label="least segment's Jaccard")
-    ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
-    _mark_chosen(ax, k)
-    ax.set(xlabel="segments k", ylabel="from 0 to 1", ylim=(0, 1.03), xticks=tried["k"])
-    strong = tried.loc[(tried["prediction_strength"] >= COMES_BACK) & (tried["stability"] >= COMES_BACK), "k"]
-    named = ", ".join(map(str, strong)) if len(strong) else "none"
-    ax.set_title(f"Prediction strength and stability both reach {COMES_BACK} for k: {named}")
-    ax.legend()
-    return ax
+from segnb.text import label, percent, segment_colours
 
 
 @styled
@@ -161,10 +53,6 @@ def _dots(flows: pd.DataFrame) -> pd.DataFrame:
     last = flows.loc[flows["next_k"] == flows["next_k"].max(), ["next_k", "next_segment", "next_height", "customers"]]
     ends = pd.concat([flows[[*keys, "customers"]], last.set_axis([*keys, "customers"], axis=1)])
     return ends.groupby(keys)["customers"].sum().reset_index()
-
-
-def _mark_chosen(ax: Axes, k: int) -> None:
-    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, label=f"chosen: k = {k}")
 
 
 @styled
@@ -241,3 +129,43 @@ def _panel(
     ax.plot([favourite] * len(at), at, "o", color=INK, markersize=8)
     better = " (lower is better)" if column == "davies_bouldin" else ""
     ax.set_title(f"{name}{better}", fontsize=10)
+
+
+@styled
+def one_k(evidence: pd.DataFrame, rows: pd.DataFrame, segments: pd.Series, x: str, y: str) -> Figure:
+    """Return the segments of one k: scattered on two features, their means, their sizes, and the evidence of every k.
+
+    Parameters
+    ----------
+    evidence : DataFrame
+        As returned by `segnb.choose_k.evidence`.
+    rows : DataFrame of shape (n_customers, n_features)
+        The scaled matrix.
+    segments : Series of shape (n_customers,)
+        Segment of each row, 1 to k.
+    x, y : str
+        Features across and up.
+    """
+    k = int(segments.max())
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7), width_ratios=[1.3, 1], height_ratios=[1.5, 1])
+    scatter(rows, segments, x, y, ax=axes[0, 0])
+    axes[0, 0].set_title(f"{k} segments, in standard deviations")
+    axes[0, 0].get_legend().remove()  # the bars below have the same colours
+    means = rows.groupby(segments).mean().where(segments.value_counts() >= door().min_cell).rename(columns=label).T
+    sns.heatmap(means, center=0, vmin=-2, vmax=2, cmap="RdBu_r", ax=axes[0, 1], cbar=False)
+    axes[0, 1].set(xlabel="segment", ylabel="", title="What is high (red) and low (blue)")
+    shares = segments.value_counts(normalize=True).sort_index()
+    axes[1, 0].bar(shares.index.astype(str), shares, color=segment_colours(shares.index).values())
+    axes[1, 0].yaxis.set_major_formatter(lambda share, _: percent(share))
+    axes[1, 0].set(xlabel="segment", title="Share of the customers")
+    _evidence_line(axes[1, 1], evidence, k)
+    return figure
+
+
+def _evidence_line(ax: Axes, evidence: pd.DataFrame, k: int) -> None:
+    for column, colour in (("prediction_strength", ACCENT), ("silhouette", MUTED)):
+        ax.plot(evidence["k"], evidence[column], marker=".", color=colour, label=label(column))
+    ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
+    ax.axvline(k, color=WARNING, linewidth=2)
+    ax.set(xlabel="segments k", xticks=evidence["k"], ylim=(0, 1.05), title=f"The evidence at k = {k}")
+    ax.legend(fontsize=8)

@@ -4,17 +4,22 @@ import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from segnb.plots.style import INK, MUTED, new_axes, styled
-from segnb.text import label, segment_colours, shortened
+from segnb.disclosure import door
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
+from segnb.text import label, percent, segment_colours, shortened
 
-BOX = [0.05, 0.25, 0.5, 0.75, 0.95]
+_BOX = {"whislo": 0.05, "q1": 0.25, "med": 0.5, "q3": 0.75, "whishi": 0.95}
 """The quantiles that a box plot shows."""
+
+BINS = 20
+"""Bars of a histogram."""
 
 
 @styled
@@ -31,17 +36,12 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
         What the value shares are of.
     """
     ax = new_axes(ax, 8, 0.8 + 0.62 * len(table))
-    colours = segment_colours(table.index)
-    places = range(len(table))
+    colours, places = list(segment_colours(table.index).values()), np.arange(len(table))
     both = "value_share" in table
-    ax.barh(
-        [p - 0.2 * both for p in places], table["share"], 0.38 if both else 0.7, color=[colours[s] for s in table.index]
-    )
+    ax.barh(places - 0.2 * both, table["share"], 0.38 if both else 0.7, color=colours)
     if both:
-        ax.barh(
-            [p + 0.2 for p in places], table["value_share"], 0.38, color=[colours[s] for s in table.index], alpha=0.45
-        )
-    ax.set_yticks(list(places), [shortened(f"{segment}  {names.get(segment, '')}", 34) for segment in table.index])
+        ax.barh(places + 0.2, table["value_share"], 0.38, color=colours, alpha=0.45)
+    ax.set_yticks(places, [shortened(f"{segment}  {names.get(segment, '')}", 34) for segment in table.index])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
@@ -50,7 +50,7 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
 
 
 @styled
-def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
     """Return a heatmap of the segments' means in standard deviations, features by segments.
 
     Parameters
@@ -58,8 +58,10 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
     scores : DataFrame
         Segments by features, as returned by `segnb.interpret.centre_scores`.
     """
-    ax = new_axes(ax, max(6.4, 3.4 + 0.85 * len(scores)), 1.4 + 0.32 * scores.shape[1])
-    table = scores.rename(columns=label).T
+    table = scores.dropna(how="all").rename(columns=label).T
+    if table.empty:
+        return None
+    ax = new_axes(ax, max(6.4, 3.4 + 0.85 * table.shape[1]), 1.4 + 0.32 * table.shape[0])
     annotated = table.shape[0] * table.shape[1] <= 400
     sns.heatmap(
         table,
@@ -81,36 +83,24 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 @styled
-def snake(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Return the snake plot: one line per segment over the features, in standard deviations from the mean."""
-    ax = new_axes(ax, max(7.5, 2 + 0.6 * scores.shape[1]), 4.6)
-    colours = segment_colours(scores.index)
-    for segment, row in scores.iterrows():
-        ax.plot(range(scores.shape[1]), row, marker="o", markersize=4, color=colours[segment], label=str(segment))
-    ax.axhline(0, color=MUTED, linewidth=1)
-    ax.set_xticks(range(scores.shape[1]), [label(name) for name in scores], rotation=40, ha="right")
-    ax.set_ylabel("standard deviations from the mean")
-    ax.legend(title="segment", ncols=2, fontsize=9)
-    ax.set_title("Snake plot: where the lines part, the segments differ")
-    return ax
-
-
-@styled
-def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) -> Figure:
+def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) -> Figure | None:
     """Return box plots of the columns, in original units: all customers in grey, then each segment.
 
     Whiskers reach from the 5 % to the 95 % quantile. No single customer is drawn.
     """
+    shown = door().members(segments)
+    if not shown.any():
+        return None
     figure, panels = _panels(len(columns), 3, 3.4, 2.8)
     for ax, name in zip(panels, columns):
-        _boxes(customers[name].astype(float), segments, ax)
+        _boxes(customers.loc[shown, name].astype(float), segments[shown], ax)
         ax.set(xlabel="segment", ylabel=label(name))
     figure.suptitle("The leading features by segment, beside all customers (grey)", x=0.01, ha="left")
     return figure
 
 
 @styled
-def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> Figure:
+def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> Figure | None:
     """Return mosaic plots of categories by segment: as wide as the segment, as high as the level's share of it.
 
     Colours are Pearson residuals, the distance from what the level's share of all customers would give: pale beyond 2,
@@ -121,10 +111,13 @@ def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> 
     profiles : DataFrame
         As returned by `segnb.interpret.profiles`; shares that are withheld are drawn together, in grey.
     sizes : Series
-        Number of customers of each segment to draw.
+        Number of customers of each segment.
     columns : sequence of str
         Columns with categories.
     """
+    sizes = sizes[door().members(sizes.index.to_series())]
+    if sizes.empty or not len(columns):
+        return None
     figure, panels = _panels(len(columns), 2, 5, 3.2)
     for ax, name in zip(panels, columns):
         _mosaic(profiles[profiles["column"] == name], sizes, ax)
@@ -146,20 +139,16 @@ def _panels(number: int, most: int, width: float, height: float) -> tuple[Figure
 
 def _boxes(values: pd.Series, segments: pd.Series, ax: Axes) -> None:
     colours = segment_colours(segments)
-    quantiles = values.groupby(segments.to_numpy()).quantile(BOX).unstack()
-    quantiles.loc["all"] = values.quantile(BOX)
+    quantiles = values.groupby(segments.to_numpy()).quantile(list(_BOX.values())).unstack()
+    quantiles.loc["all"] = values.quantile(list(_BOX.values()))
+    quantiles.columns = list(_BOX)
     rows = [("all", MUTED), *colours.items()]
-    stats = [_box(str(name), quantiles.loc[name]) for name, _ in rows]
+    stats = [{"label": str(name), "fliers": [], **quantiles.loc[name]} for name, _ in rows]
     drawn = ax.bxp(stats, showfliers=False, patch_artist=True, widths=0.7, medianprops={"color": INK})
     for box, (_, colour) in zip(drawn["boxes"], rows):
         box.set(facecolor=colour, linewidth=0.8)
     ax.axhline(values.median(), color=MUTED, linestyle="--", linewidth=1)
     ax.grid(axis="x", visible=False)
-
-
-def _box(name: str, quantiles: pd.Series) -> dict[str, object]:
-    names = ["whislo", "q1", "med", "q3", "whishi"]
-    return {"label": name, "fliers": [], **dict(zip(names, quantiles))}
 
 
 def _mosaic(rows: pd.DataFrame, sizes: pd.Series, ax: Axes) -> None:
@@ -192,3 +181,36 @@ def _shade(residual: float) -> str:
         if residual < bound:
             return colour
     return "#d6604d"
+
+
+@styled
+def one_segment(customers: pd.DataFrame, scores: pd.Series, member: pd.Series, column: str) -> Figure:
+    """Return one segment: how far each of its means lies from all customers', and one column beside all customers.
+
+    Parameters
+    ----------
+    customers : DataFrame of shape (n_customers, n_columns)
+        In original units.
+    scores : Series of shape (n_features,)
+        The segment's row of `segnb.interpret.centre_scores`, named by its number.
+    member : Series of bool, shape (n_customers,)
+        Who is in the segment, same index as `customers`.
+    column : str
+        The column to look at closely; in a report bars of few members are left out.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 0.6 + 0.32 * max(len(scores), 9)))
+    ordered = scores.sort_values(key=abs)
+    left.barh([label(name) for name in ordered.index], ordered, color=np.where(ordered > 0, WARNING, ACCENT))
+    left.axvline(0, color=MUTED, linewidth=1)
+    left.set(xlabel="standard deviations from the mean of all", title=f"What marks segment {scores.name}")
+    values = customers[column].dropna().astype(float)
+    low, high = values.quantile([0.01, 0.99])
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    own, everybody = (np.histogram(each, edges)[0] for each in (values[member.loc[values.index]], values))
+    right.stairs(everybody / max(everybody.sum(), 1), edges, fill=True, color=MUTED, alpha=0.4, label="all customers")
+    seen = np.where(own >= door().min_cell, own, 0) / max(own.sum(), 1)
+    right.stairs(seen, edges, color=WARNING, linewidth=2, label=f"segment {scores.name}")
+    right.yaxis.set_major_formatter(lambda share, _: percent(share))
+    right.set(xlabel=label(column), title="Where its customers lie")
+    right.legend(fontsize=8)
+    return figure

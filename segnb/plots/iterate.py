@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -13,35 +12,8 @@ from matplotlib.ticker import PercentFormatter
 from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
 from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours, shortened
 
-CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
+_CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
 """What the causes of a change mean."""
-
-
-@styled
-def migration_matrix(counts: pd.DataFrame, shares: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Return the migration table as a heatmap: numbers of customers, coloured by their share of the row.
-
-    Parameters
-    ----------
-    counts, shares : DataFrame
-        Segments before and entrants by segments after and leavers; a missing count is drawn as "few".
-    """
-    ax = new_axes(ax, max(6.4, 2.6 + 0.85 * counts.shape[1]), 1.8 + 0.55 * len(counts))
-    sns.heatmap(
-        shares.fillna(0),
-        annot=counts.map(lambda n: "few" if pd.isna(n) else f"{n:,.0f}"),
-        fmt="",
-        cmap="Blues",
-        vmin=0,
-        vmax=1,
-        linewidths=0.5,
-        cbar_kws={"label": "share of the row", "format": PercentFormatter(1, decimals=0)},
-        ax=ax,
-    )
-    ax.set(xlabel="segment now", ylabel="segment before")
-    ax.tick_params(axis="y", rotation=0)
-    ax.set_title("Customers by segment before and now; the diagonal stayed")
-    return ax
 
 
 @styled
@@ -87,7 +59,7 @@ def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float, nam
         if size:
             ax.bar(x, size, 0.04, bottom=top, color=colours.get(name, MUTED))
             side = {"ha": "right", "x": x - 0.04} if x == 0 else {"ha": "left", "x": x + 0.04}
-            words = f"{name}: {size:,.0f}" + (f"  {shortened(names[name], 30)}" if name in names else "")
+            words = f"{name}" + (f"  {shortened(names[name], 30)}" if name in names else "")
             ax.text(y=top + size / 2, s=words, va="center", fontsize=9, **side)
             top -= gap
     return starts
@@ -129,12 +101,14 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
         What chance alone reaches in 95 of 100 cases, a dashed line.
     """
     known = causes.dropna()
+    if known.empty:
+        return None
     ax = new_axes(ax, 7.5, 1.3 + 0.55 * len(known))
     places = range(len(known))
     ax.barh(places, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
     ax.barh(places, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
     ax.axvline(noise_high, color=WARNING, linestyle="--", label="chance, 95 %")
-    ax.set_yticks(places, [CAUSES.get(name, name) for name in known.index])
+    ax.set_yticks(places, [_CAUSES.get(name, name) for name in known.index])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
@@ -154,6 +128,8 @@ def timeline(series: pd.DataFrame) -> Figure:
         One row per run, the earliest first: `run`, `k`, `silhouette`, `decision`, and a column `segment_N` with the
         share of each segment.
     """
+    if len(series) < 2:
+        return None
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(max(6.5, 2.5 + 1.1 * len(series)), 5.6), height_ratios=[3, 1], sharex=True
     )

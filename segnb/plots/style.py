@@ -1,4 +1,4 @@
-"""One look for all figures, and one colour per segment in every figure of a run."""
+"""One look for all figures, and what each of them has in common."""
 
 import textwrap
 import warnings
@@ -7,39 +7,21 @@ from functools import wraps
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-with mpl.rc_context(), warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from yellowbrick.cluster import InterclusterDistance, KElbowVisualizer, SilhouetteVisualizer
-    from yellowbrick.features import Rank2D
-    from yellowbrick.utils.kneed import KneeLocator
-
-__all__ = ["InterclusterDistance", "KElbowVisualizer", "KneeLocator", "Rank2D", "SilhouetteVisualizer"]
-
+from segnb.disclosure import door
 
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
 
-FONTS = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "Noto Sans Arabic",
-    "Noto Sans Devanagari",
-    "Noto Emoji",
-    "Symbola",
-)
-"""The first comes with matplotlib; of the others, for letters that it lacks, those that are installed are used."""
+_FONTS = "Noto Sans CJK SC,Noto Sans CJK JP,WenQuanYi Zen Hei,Noto Sans Arabic,Noto Sans Devanagari,Noto Emoji,Symbola"
+"""For letters that matplotlib's own font lacks, those of these that are installed are used."""
 
-
-def _installed() -> set[str]:
-    return {font.name for font in font_manager.fontManager.ttflist}
-
+_INSTALLED = {font.name for font in font_manager.fontManager.ttflist}
 
 THEME = (
     sns.axes_style("whitegrid")
@@ -47,7 +29,7 @@ THEME = (
     | {
         "text.parse_math": False,
         "font.family": ["sans-serif"],
-        "font.sans-serif": [font for font in FONTS if font == FONTS[0] or font in _installed()],
+        "font.sans-serif": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)],
         "axes.edgecolor": "#c9ced6",
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
@@ -66,22 +48,28 @@ THEME = (
 
 
 def styled(draw: Callable) -> Callable:
-    """Let a drawing function work in segnb's look without changing anybody's settings."""
+    """Let a drawing function work in segnb's look, and let its tables pass the door of `segnb.disclosure`.
+
+    Nobody's settings are changed, and of an empty table nothing is drawn.
+    """
 
     @wraps(draw)
     def wrapper(*args, **kwargs):
+        args = [door().disclosed(each) if isinstance(each, pd.DataFrame) else each for each in args]
+        if any(isinstance(each, pd.DataFrame | pd.Series) and each.empty for each in args):
+            return None
         with mpl.rc_context(THEME), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
             drawn = draw(*args, **kwargs)
-            figure = drawn if isinstance(drawn, Figure) else drawn.figure
-            _break_titles(figure)
+            if drawn is not None:
+                _break_titles(drawn if isinstance(drawn, Figure) else drawn.figure)
             return drawn
 
     return wrapper
 
 
 def _break_titles(figure: Figure) -> None:
-    """Break titles into lines that do not run out of the figure."""
+    """Break titles into lines that don't run out of the figure."""
     titles = [(axes, title) for axes in figure.axes for title in (axes.title, axes._left_title)]
     if any(len(title.get_text()) > _letters(figure, title, 0.4) for _, title in titles):
         figure.draw_without_rendering()  # only now is it known where the axes begin

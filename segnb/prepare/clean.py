@@ -1,114 +1,29 @@
-"""Step 1: clean the rows, and turn the chosen columns into the scaled matrix that k-means sees."""
+"""Step 1: choose the columns, clean the rows, make the scaled matrix, and say what was done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from segnb.errors import DataError
-from segnb.prepare.pipeline import Clipper, build_pipeline, numbers
+from segnb.prepare.pipeline import Clipper, build_pipeline, numbers, skewness
 from segnb.tables import LARGEST, Rule
+from segnb.text import label, number, percent
 
 MOST_MISSING = 0.9
-"""A column that is missing in a larger share of the rows is none to make segments from."""
+"""A column that is missing in a larger share of the rows cannot make segments."""
 
-
-def choose_features(
-    table: pd.DataFrame, wanted: Sequence[str], behaviours: Sequence[str]
-) -> tuple[list[str], list[Rule]]:
-    """Return the columns to cluster on: those a person wants or, without any, the behaviours that can be used.
-
-    Raises
-    ------
-    DataError
-        If a wanted column is not there, mostly missing, no number, infinite or absurd, or none differs.
-    """
-    _check_once(wanted, "features")
-    mostly_missing = [name for name in wanted or behaviours if _missing_share(table, name) > MOST_MISSING]
-    if wanted and mostly_missing:
-        shares = [f"{name!r} ({_missing_share(table, name):.0%})" for name in mostly_missing]
-        raise DataError(
-            f"features: column {', '.join(shares)} is mostly missing, so filling it would make it up; list it in "
-            "descriptors, or keep the rows that have it"
-        )
-    columns = [name for name in wanted or behaviours if name not in mostly_missing]
-    if not columns:
-        raise DataError("no numeric column to cluster on; name some in features")
-    _check_present(table, columns, "features")
-    check_numeric(table[columns])
-    constant = [name for name in columns if table[name].nunique() < 2]
-    usable = [name for name in columns if name not in constant]
-    if not usable:
-        raise DataError(f"features {', '.join(columns)}: each has only one value; k-means needs columns that differ")
-    rules = [
-        Rule("constant columns not used", "columns", len(columns), len(constant), len(usable), ", ".join(constant))
-    ]
-    if mostly_missing:
-        names, before = ", ".join(mostly_missing), len(columns) + len(mostly_missing)
-        rules.insert(
-            0, Rule("mostly missing columns not used", "columns", before, len(mostly_missing), len(columns), names)
-        )
-    return usable, rules
-
-
-def choose_descriptors(table: pd.DataFrame, columns: list[str], wanted: Sequence[str]) -> list[str]:
-    """Return the columns to describe segments by: those wanted or, without any, all that do not make them."""
-    _check_present(table, wanted, "descriptors")
-    _check_once(wanted, "descriptors")
-    both = [name for name in wanted if name in columns]
-    if both:
-        raise DataError(
-            f"descriptors: {', '.join(map(repr, both))} makes the segments, so that they must differ in it; "
-            "take it out of descriptors or of features"
-        )
-    return list(wanted) or [name for name in table if name not in columns]
-
-
-def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
-    """Raise a `DataError` that names the first column that is no number or holds infinite or absurd values."""
-    for name, column in table.items():
-        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-            raise DataError(
-                f"{parameter}: column {name!r} is {column.dtype}, not a number; k-means needs numbers, "
-                "so list it in descriptors instead"
-            )
-        values = numbers(column.to_frame())[name]
-        absurd = int((values.abs() > LARGEST).sum())
-        if absurd:
-            raise DataError(
-                f"{parameter}: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
-            )
-
-
-def check_weights(weights: dict[str, float], columns: list[str]) -> None:
-    """Raise a `DataError` that names the weights of columns that make no segments."""
-    unknown = [name for name in weights if name not in columns]
-    if unknown:
-        raise DataError(
-            f"weights: {', '.join(map(repr, unknown))} is no clustering column; those are {', '.join(columns)}"
-        )
-
-
-def _check_once(wanted: Sequence[str], parameter: str) -> None:
-    twice = sorted({name for name in wanted if list(wanted).count(name) > 1})
-    if twice:
-        raise DataError(f"{parameter}: {', '.join(map(repr, twice))} stands there more than once; name it once")
-
-
-def _check_present(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -> None:
-    missing = [name for name in wanted if name not in table]
-    if missing:
-        known = ", ".join(map(str, table.columns))
-        raise DataError(f"{parameter}: no column {', '.join(map(repr, missing))}; the columns are {known}")
-
-
-def _missing_share(table: pd.DataFrame, name: str) -> float:
-    return float(table[name].isna().mean()) if name in table else 0.0
-
-
-FLOAT32_ROWS = 1_000_000
+_FLOAT32_ROWS = 1_000_000
 """Above this many rows the feature matrix is float32."""
+
+_MOSTLY_ONE = 0.9
+"""With a larger share of one value a column can tell few customers from the others."""
+
+
+PREPARING = {"features", "descriptors", "missing", "outliers", "transform", "scale", "weights", "seed"}
+"""The parameters that `prepare` takes, by the names of its arguments."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +85,7 @@ def prepare(
     transform : {"none", "log", "yeo-johnson", "quantile", "auto"}
         auto is Yeo-Johnson where the absolute skewness exceeds 1.
     scale : {"none", "standard", "robust", "minmax"}
+        Leave, mean 0 and standard deviation 1, median 0 and middle half 1 wide, or from 0 to 1.
     weights : dict of str to float, optional
         Importance of a column: its factor in the squared distance.
     seed : int, default 0
@@ -184,78 +100,205 @@ def prepare(
     >>> prepare(table, ["spend"], outliers="keep").features["spend"].round(2).tolist()
     [-1.34, -0.45, 0.45, 1.34]
     """
-    columns, rules = choose_features(table, features, behaviours)
-    descriptors = choose_descriptors(table, columns, descriptors)
-    check_weights(weights or {}, columns)
+    columns, rules = _choose_features(table, features, behaviours)
+    descriptors = _choose_descriptors(table, columns, descriptors)
+    _check_weights(weights or {}, columns)
     customers, dropped = _drop_rows(table, columns, missing, outliers)
-    if scale == "robust":
-        _check_spread(customers[columns])
-    if transform == "log":
-        _check_positive(customers[columns])
-    pipeline = build_pipeline(
-        missing=missing, outliers=outliers, transform=transform, scale=scale, weights=weights, seed=seed
-    )
-    if transform == "quantile":
-        pipeline.set_params(transform__n_quantiles=min(1000, len(customers)))
-    matrix = pipeline.fit_transform(numbers(customers[columns])).set_axis(customers.index)
-    rules = [*rules, *dropped, *_changed_cells(pipeline, customers[columns])]
-    matrix = matrix.astype("float32") if len(matrix) > FLOAT32_ROWS else matrix
+    values = numbers(customers[columns])
+    _check_values(values, transform, scale)
+    pipeline = build_pipeline(len(values), missing, outliers, transform, scale, weights, seed)
+    matrix = pipeline.fit_transform(values).set_axis(customers.index)
+    rules = [*rules, *dropped, *_changed_cells(pipeline, values)]
+    matrix = matrix.astype("float32") if len(matrix) > _FLOAT32_ROWS else matrix
     return Prepared(customers, matrix, pipeline, columns, descriptors, rules)
 
 
-def _check_positive(table: pd.DataFrame) -> None:
+def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
+    """Check that all columns are numbers, or true and false, of a size that can be used.
+
+    Parameters
+    ----------
+    table : DataFrame
+    parameter : str, default "features"
+        What the message begins with.
+
+    Raises
+    ------
+    DataError
+        Naming the first column that is not a number or holds infinite or absurd values.
+    """
     for name, column in table.items():
-        if (column <= -1).any():
+        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+            raise DataError(
+                f"{parameter}: column {name!r} is {column.dtype}, not a number; k-means needs numbers, "
+                "so list it in descriptors instead"
+            )
+        absurd = int((column.astype(float).abs() > LARGEST).sum())
+        if absurd:
+            raise DataError(
+                f"{parameter}: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
+            )
+
+
+def _choose_features(
+    table: pd.DataFrame, wanted: Sequence[str], behaviours: Sequence[str]
+) -> tuple[list[str], list[Rule]]:
+    """Return the columns to cluster on, those wanted or else the usable behaviours, and the rules that chose them."""
+    named = list(wanted or behaviours)
+    _check_names(table, named, "features")
+    missing = table[named].isna().mean()
+    columns = [name for name in named if missing[name] <= MOST_MISSING]
+    mostly_missing = [name for name in named if name not in columns]
+    if wanted and mostly_missing:
+        shares = ", ".join(f"{name!r} ({missing[name]:.0%})" for name in mostly_missing)
+        raise DataError(
+            f"features: column {shares} is mostly missing, so filling it would make it up; list it in descriptors, "
+            "or keep the rows that have it"
+        )
+    if not columns:
+        raise DataError("no numeric column to cluster on; name some in features")
+    check_numeric(table[columns])
+    usable = [name for name in columns if table[name].nunique() > 1]
+    if not usable:
+        raise DataError(f"features {', '.join(columns)}: each has only one value; k-means needs columns that differ")
+    constant = [name for name in columns if name not in usable]
+    rules = [_left_out("mostly missing", named, mostly_missing)] if mostly_missing else []
+    return usable, [*rules, _left_out("constant", columns, constant)]
+
+
+def _left_out(why: str, names: list[str], out: list[str]) -> Rule:
+    return Rule(f"{why} columns not used", "columns", len(names), len(out), len(names) - len(out), ", ".join(out))
+
+
+def _choose_descriptors(table: pd.DataFrame, columns: list[str], wanted: Sequence[str]) -> list[str]:
+    """Return the columns to describe segments by: those wanted or, without any, all that do not make them."""
+    _check_names(table, wanted, "descriptors")
+    both = [name for name in wanted if name in columns]
+    if both:
+        raise DataError(
+            f"descriptors: {', '.join(map(repr, both))} makes the segments, so that they must differ in it; "
+            "take it out of descriptors or of features"
+        )
+    return list(wanted) or [name for name in table if name not in columns]
+
+
+def _check_names(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -> None:
+    twice = sorted({name for name in wanted if list(wanted).count(name) > 1})
+    if twice:
+        raise DataError(f"{parameter}: {', '.join(map(repr, twice))} stands there more than once; name it once")
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        known = ", ".join(map(str, table.columns))
+        raise DataError(f"{parameter}: no column {', '.join(map(repr, missing))}; the columns are {known}")
+
+
+def _check_weights(weights: dict[str, float], columns: list[str]) -> None:
+    unknown = ", ".join(repr(name) for name in weights if name not in columns)
+    if unknown:
+        raise DataError(f"weights: {unknown} is not a clustering column; those are {', '.join(columns)}")
+
+
+def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: str) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return the rows that are kept under the rules that drop rows, and what those did."""
+    kept, rules = table.copy(deep=False), []
+    if missing == "drop":
+        kept = kept[kept[columns].notna().all(axis=1)]
+        dropped = len(table) - len(kept)
+        rules.append(Rule("rows with a missing value dropped", "customers", len(table), dropped, len(kept)))
+    if outliers == "drop" and len(kept):
+        values, before = numbers(kept[columns]), len(kept)
+        kept = kept[~Clipper("clip").fit(values).beyond(values).any(axis=1)]
+        note = "beyond median ± 5 MAD in some column"
+        rules.append(Rule("outlying rows dropped", "customers", before, before - len(kept), len(kept), note))
+    if len(kept) < 2:
+        raise DataError(
+            f"only {len(kept)} of {len(table)} customers are left; use other rules for missing and outliers"
+        )
+    return kept, rules
+
+
+def _check_values(values: pd.DataFrame, transform: str, scale: str) -> None:
+    """Check that the columns have a logarithm and a width, where one is needed."""
+    for name, column in values.items():
+        if scale == "robust" and column.quantile(0.25) == column.quantile(0.75):
+            raise DataError(
+                f"scale='robust': column {name!r} has one value in its whole middle half, so that it has no width to "
+                "scale by; use scale='standard' or 'minmax', or leave the column out of features"
+            )
+        if transform == "log" and (column <= -1).any():
             raise DataError(
                 f"transform='log': column {name!r} has {int((column <= -1).sum())} values of -1 or less; "
                 "use transform='yeo-johnson' or 'auto'"
             )
 
 
-def _check_spread(table: pd.DataFrame) -> None:
-    for name, column in numbers(table).items():
-        if column.quantile(0.25) == column.quantile(0.75):
-            raise DataError(
-                f"scale='robust': column {name!r} has one value in its whole middle half, so that it has no width to "
-                "scale by; use scale='standard' or 'minmax', or leave the column out of features"
-            )
-
-
-def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: str) -> tuple[pd.DataFrame, list[Rule]]:
-    """Return the rows that are kept under the rules that drop rows, and what those did."""
-    values = numbers(table[columns])
-    keep = pd.Series(True, index=table.index)
-    rules = []
-    if missing == "drop":
-        keep = values.notna().all(axis=1)
-        rules.append(
-            Rule("rows with a missing value dropped", "customers", len(table), int((~keep).sum()), int(keep.sum()))
-        )
-    if outliers == "drop" and keep.any():
-        beyond = Clipper("clip").fit(values[keep]).beyond(values[keep]).any(axis=1)
-        before = int(keep.sum())
-        keep[keep[keep].index[beyond]] = False
-        note = "beyond median ± 5 MAD in some column"
-        rules.append(Rule("outlying rows dropped", "customers", before, int(beyond.sum()), int(keep.sum()), note))
-    if keep.sum() < 2:
-        raise DataError(
-            f"only {int(keep.sum())} of {len(table)} customers are left; use other rules for missing and outliers"
-        )
-    return table[keep], rules
-
-
-def _changed_cells(pipeline: Pipeline, table: pd.DataFrame) -> list[Rule]:
+def _changed_cells(pipeline: Pipeline, values: pd.DataFrame) -> list[Rule]:
     """Return a rule per column for the cells that were filled and those that were pulled in."""
-    values = numbers(table)
     imputed = pipeline.named_steps["impute"].transform(values)
-    beyond = pipeline.named_steps["clip"].beyond(imputed)
-    rules = []
-    for name, column in values.items():
-        filled = int(column.isna().sum())
-        if filled:
-            rules.append(Rule("missing values filled", "cells", len(column), filled, len(column), name))
-    for position, name in enumerate(imputed.columns):
-        pulled = int(beyond[:, position].sum())
-        if pulled:
-            rules.append(Rule("outlying values pulled in", "cells", len(values), pulled, len(values), name))
-    return rules
+    pulled = pipeline.named_steps["clip"].beyond(imputed).sum(axis=0)
+    changed = {
+        "missing values filled": values.isna().sum(),
+        "outlying values pulled in": pd.Series(pulled, index=imputed.columns),
+    }
+    return [
+        Rule(rule, "cells", len(values), count, len(values), name)
+        for rule, counts in changed.items()
+        for name, count in counts[counts > 0].items()
+    ]
+
+
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a line per column: what kind it is, how much is missing, and where its numbers lie.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per customer.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by column: `kind` (number or category), `missing_share`, `distinct` (number of different values) and,
+        for numbers, `low_5%`, `median` and `high_95%`: quantiles, because the largest value is one customer's.
+
+    >>> overview(pd.DataFrame({"age": [20.0, None, 40]})).loc["age", "missing_share"].round(2)
+    np.float64(0.33)
+    """
+    numeric = table.select_dtypes("number", exclude="timedelta").astype(float)
+    quantiles = numeric.quantile([0.05, 0.5, 0.95]).T.set_axis(["low_5%", "median", "high_95%"], axis=1)
+    kinds = ["number" if name in numeric else "category" for name in table]
+    lines = pd.DataFrame(
+        {"kind": kinds, "missing_share": table.isna().mean(), "distinct": table.nunique()}, index=table.columns
+    )
+    return lines.join(quantiles).rename_axis("column")
+
+
+def sentences(prepared: Prepared) -> list[str]:
+    """Return what step 1 did, in sentences computed from the result.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        As returned by `prepare`.
+
+    >>> table = pd.DataFrame({"spend": [1.0, 2, 3, 4], "age": [20, 30, 40, 50]})
+    >>> sentences(prepare(table, ["spend"]))[0]
+    '4 customers go on with 1 clustering columns; 1 other columns will describe the segments.'
+    """
+    values, features = numbers(prepared.customers[prepared.columns]), prepared.features
+    before = pd.Series(skewness(values.to_numpy()), index=values.columns)
+    after = pd.Series(skewness(features.to_numpy(dtype=float)), index=features.columns)
+    most = before.abs().idxmax()
+    said = [
+        f"{len(features):,} customers go on with {features.shape[1]} clustering columns; "
+        f"{len(prepared.descriptors)} other columns will describe the segments.",
+        f"The most skewed column was {label(most)}: skewness {number(before[most])}, now {number(after[most])}.",
+    ]
+    if values.shape[1] > 1:
+        pairs = features.corr().where(np.tri(features.shape[1], k=-1, dtype=bool)).stack()
+        one, other = pairs.abs().idxmax()
+        both = f"{label(one)} and {label(other)}, correlation {pairs[one, other]:.2f}"
+        said.append(f"The two columns that say most nearly the same are {both}.")
+    common = values.apply(lambda column: column.value_counts(normalize=True).max())
+    flat = common[common > _MOSTLY_ONE]
+    return said + [f"{label(name)} is the same for {percent(share)} of the customers." for name, share in flat.items()]

@@ -4,24 +4,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import preprocessing
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MinMaxScaler,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    StandardScaler,
-)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 class _ColumnwiseTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """What the transformers here share: numeric columns in, the same columns out, missing values let through."""
 
-    def _check(self, X: Any, reset: bool) -> np.ndarray:
+    def _check(self, X: Any, reset: bool = False) -> np.ndarray:
+        if not reset:
+            check_is_fitted(self)
         return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan").astype(float)
 
     def __sklearn_tags__(self):
@@ -36,9 +31,9 @@ class Clipper(_ColumnwiseTransformer):
     Parameters
     ----------
     method : {"winsorise", "clip", "none"}
-        Bounds at the quantiles `q` and 1 - `q`; at median ± `c` · MAD, the median absolute deviation scaled to
-        a standard deviation; or none at all. A column with at most two values, or that would be left with one, is
-        left alone.
+        Bounds at the quantiles `q` and 1 - `q`; at median ± `c` · MAD, the median absolute deviation scaled to a
+        standard deviation; or none at all. A column with at most two values, or that would keep only one, stays as
+        it is.
     q : float, default 0.01
         Share of the values beyond each bound, 0 to 0.5.
     c : float, default 5
@@ -57,15 +52,14 @@ class Clipper(_ColumnwiseTransformer):
         """Learn the bounds of each column of `X`, shape (n_rows, n_features)."""
         X = self._check(X, reset=True)
         self.lower_, self.upper_ = self._bounds(X)
-        few = np.array([len(np.unique(column[~np.isnan(column)])) <= 2 for column in X.T])
+        few = pd.DataFrame(X).nunique().to_numpy() <= 2
         few |= self.lower_ == self.upper_  # all that differs lies beyond
         self.lower_[few], self.upper_[few] = -np.inf, np.inf
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Return `X` with values beyond the bounds put on them."""
-        check_is_fitted(self)
-        return np.clip(self._check(X, reset=False), self.lower_, self.upper_)
+        return np.clip(self._check(X), self.lower_, self.upper_)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Return `X` itself: a clipped value stays clipped."""
@@ -73,8 +67,7 @@ class Clipper(_ColumnwiseTransformer):
 
     def beyond(self, X: Any) -> np.ndarray:
         """Return which values of `X` lie beyond the bounds, bool of the shape of `X`."""
-        check_is_fitted(self)
-        X = self._check(X, reset=False)
+        X = self._check(X)
         return (self.lower_ > X) | (self.upper_ < X)
 
     def _bounds(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +81,7 @@ class Clipper(_ColumnwiseTransformer):
         return np.full(X.shape[1], -np.inf), np.full(X.shape[1], np.inf)
 
 
-class SkewTamer(PowerTransformer):
+class SkewTamer(preprocessing.PowerTransformer):
     """Yeo-Johnson for the columns whose skewness exceeds `threshold`; the others stay as they are.
 
     A Yeo-Johnson transform with λ = 1 is the identity (Yeo and Johnson, Biometrika 87, 2000), so that is what
@@ -142,12 +135,10 @@ class Weigher(_ColumnwiseTransformer):
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the columns multiplied by their factors."""
-        check_is_fitted(self)
-        return self._check(X, reset=False) * self.factors_
+        return self._check(X) * self.factors_
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Return the columns divided by their factors."""
-        check_is_fitted(self)
         return np.asarray(X, dtype=float) / self.factors_
 
 
@@ -164,28 +155,31 @@ def skewness(values: np.ndarray) -> np.ndarray:
 
 
 def build_pipeline(
-    *, missing: str, outliers: str, transform: str, scale: str, weights: dict[str, float] | None = None, seed: int = 0
+    n_rows: int, missing: str, outliers: str, transform: str, scale: str, weights: dict[str, float] | None, seed: int
 ) -> Pipeline:
-    """Return the unfitted pipeline: impute, clip, transform, scale, weigh; see `prepare` for the choices.
+    """Return the unfitted pipeline for `n_rows` customers: impute, clip, transform, scale, weigh; see `prepare`.
 
-    >>> list(build_pipeline(missing="median", outliers="keep", transform="log", scale="none").named_steps)
+    >>> list(build_pipeline(9, "median", "keep", "log", "none", None, seed=0).named_steps)
     ['impute', 'clip', 'transform', 'scale', 'weigh']
     """
-    imputer = SimpleImputer(
-        strategy="most_frequent" if missing == "most_frequent" else "median", add_indicator=missing == "indicator"
-    )
+    strategy = "most_frequent" if missing == "most_frequent" else "median"
+    log = {"func": np.log1p, "inverse_func": np.expm1, "feature_names_out": "one-to-one", "check_inverse": False}
+    normal = {"n_quantiles": min(1000, n_rows), "output_distribution": "normal", "random_state": seed}
     transforms = {
         "none": "passthrough",
-        "log": FunctionTransformer(
-            np.log1p, inverse_func=np.expm1, feature_names_out="one-to-one", check_inverse=False
-        ),
-        "yeo-johnson": PowerTransformer(standardize=False),
-        "quantile": QuantileTransformer(output_distribution="normal", random_state=seed),
+        "log": preprocessing.FunctionTransformer(**log),
+        "yeo-johnson": preprocessing.PowerTransformer(standardize=False),
+        "quantile": preprocessing.QuantileTransformer(**normal),
         "auto": SkewTamer(),
     }
-    scalers = {"none": "passthrough", "standard": StandardScaler(), "robust": RobustScaler(), "minmax": MinMaxScaler()}
+    scalers = {
+        "none": "passthrough",
+        "standard": preprocessing.StandardScaler(),
+        "robust": preprocessing.RobustScaler(),
+        "minmax": preprocessing.MinMaxScaler(),
+    }
     steps = [
-        ("impute", imputer),
+        ("impute", SimpleImputer(strategy=strategy, add_indicator=missing == "indicator")),
         ("clip", Clipper(outliers if outliers in ("winsorise", "clip") else "none")),
         ("transform", transforms[transform]),
         ("scale", scalers[scale]),

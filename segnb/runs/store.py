@@ -1,9 +1,12 @@
-"""A run's folder: artifacts that appear whole or not at all, and a readable word when one is missing."""
+"""A run's folder: artifacts that appear whole or not at all, a manifest that vouches for them, and a workspace."""
 
 import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,46 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.csv
+import yaml
 
+from segnb.disclosure import door
 from segnb.errors import DataError, RunError
-from segnb.parameters import PARAMETERS, RUN_NAME
-from segnb.paths import LATEST, STAGE, STAGES, STEPS, outputs_folder, sha256, sync_file, sync_folder, write_whole
-from segnb.text import safe_csv
+from segnb.parameters import PARAMETERS, RUN_NAME, check_parameters
+from segnb.paths import FAILED, LAB, LATEST, STAGE, STEPS, outputs_folder, sha256, sync_file, sync_folder, write_whole
+from segnb.tables import safe_csv
 
-WRITTEN_BY = {
-    "prepare": ("customers.parquet", "features.parquet", "prepare.skops", "prepare.json", "row_log.csv"),
-    "choose_k": ("evidence.csv", "choice.json"),
-    "cluster": (
-        "segments.parquet",
-        "labelled.csv",
-        "centres.csv",
-        "model.skops",
-        "agreement.csv",
-        "stability.csv",
-        "numbering.json",
-    ),
-    "interpret": (
-        "sizes.csv",
-        "profiles.csv",
-        "effects.csv",
-        "category_effects.csv",
-        "descriptor_tests.csv",
-        "rules.csv",
-        "cards.json",
-        "cards.md",
-        "segments.csv",
-    ),
-    "iterate": (
-        "matches.csv",
-        "migration.csv",
-        "value_moved.csv",
-        "drift.csv",
-        "replay.csv",
-        "decision.json",
-        "timeline.csv",
-    ),
-}
+WRITTEN_BY: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "artifacts.yaml").read_text("utf-8"))
 """The artifacts of each step."""
+
+MANIFEST = "run.json"
+_MANIFEST_HOLDS = {"run": str, "parameters": dict, "files": dict}
 
 
 def point_to_latest(run: str) -> None:
@@ -59,45 +35,52 @@ def point_to_latest(run: str) -> None:
 
 
 def resolved(run: str) -> str:
-    """Return a run's name, that of the run published last for `latest`.
+    """Return a run's name; for `latest` the name of the run published last.
 
     Raises
     ------
     DataError
         If none was published yet.
     """
-    if run != LATEST:
-        return run
-    try:
-        name = (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        name = ""
-    if not RUN_NAME.fullmatch(name):
+    name = "" if run == LATEST else run
+    with suppress(OSError, UnicodeDecodeError):
+        name = name or (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
+    if run == LATEST and not name:
         raise DataError(f"{LATEST}: no run was published yet in {outputs_folder()}; name a run")
     return name
 
 
-MANIFEST = "run.json"
+def run_names() -> list[str]:
+    """Return the names of all published runs, sorted; neither workspaces nor what failed runs left are among them."""
+    folders = [path.parent for path in outputs_folder().glob(f"*/{MANIFEST}") if not path.parent.is_symlink()]
+    names = [folder.name for folder in folders if not folder.name.endswith(FAILED)]
+    return sorted(name for name in names if RUN_NAME.fullmatch(name) and name != LAB)
+
+
+def _known_runs() -> str:
+    """Return which runs there are, in words for a message."""
+    names = run_names()
+    return f"the runs there are {', '.join(names)}" if names else "there are no runs yet"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return a run's manifest.
+    """Return a run's manifest: its name, parameters, inputs, versions, steps, and the SHA-256 of its files.
 
     Raises
     ------
     RunError
-        If there is none or it cannot be read.
+        If there is none, it cannot be read, or it was changed after it was written.
     """
+    path = folder / MANIFEST
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder / MANIFEST}: cannot be read ({error}); make the run again") from None
+        raise RunError(f"{path}: cannot be read ({error}); make the run again") from None
     if isinstance(manifest, dict) and "seal" in manifest and manifest.pop("seal") != _seal(manifest):
-        raise RunError(f"{folder / MANIFEST}: was changed or damaged after it was written; make the run again")
-    if not isinstance(manifest, dict) or not all(
-        isinstance(manifest.get(name), kind) for name, kind in (("run", str), ("parameters", dict), ("files", dict))
-    ):
-        raise RunError(f"{folder / MANIFEST}: this is not the manifest of a run; make the run again")
+        raise RunError(f"{path}: was changed or damaged after it was written; make the run again")
+    holds = isinstance(manifest, dict) and [isinstance(manifest.get(n), kind) for n, kind in _MANIFEST_HOLDS.items()]
+    if not holds or not all(holds):
+        raise RunError(f"{path}: this is not the manifest of a run; make the run again")
     return manifest
 
 
@@ -106,8 +89,15 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     for path in files:
         sync_file(path)
-    _write(folder, manifest | {"files": {path.name: _about(path) for path in files}})
+    about = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
+    plain = json.loads(json.dumps(manifest | {"files": about}))  # as it will be read back: keys are text
+    write_whole(folder / MANIFEST, lambda path: _write_json(plain | {"seal": _seal(plain)}, path))
     sync_folder(folder)
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    """Return the SHA-256 of a manifest, whatever its layout; nothing else vouches for the manifest itself."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def check_file(path: Path) -> None:
@@ -122,86 +112,163 @@ def check_file(path: Path) -> None:
         raise RunError(f"{MANIFEST} is not beside it, so nobody knows whether the run is whole")
     listed = read_manifest(path.parent)["files"].get(path.name)
     if not listed:
-        raise RunError(f"{MANIFEST} does not list it, so it is no part of the run")
+        raise RunError(f"{MANIFEST} does not list it, so it is not part of the run")
     if not path.is_file():
         raise RunError(f"it is gone, though {MANIFEST} lists it")
-    if path.stat().st_size != listed["bytes"] or sha256(path) != listed["sha256"]:
+    if sha256(path) != listed["sha256"]:
         raise RunError(f"it is not the file that {MANIFEST} lists, so it was changed or damaged afterwards")
 
 
-def amend_manifest(folder: Path, name: str) -> None:
-    """Bring a file that was written by hand, from a notebook in JupyterLab say, into the run's manifest.
+_GOES_OUT = {
+    *("sizes.csv", "profiles.csv", "effects.csv", "category_effects.csv", "rules.csv"),
+    *("matches.csv", "migration.csv", "value_moved.csv"),
+}
+"""Tables on segments that others read: they tell of no fewer than `min_cell` customers."""
 
-    A run that is made by hand from the beginning has a manifest from its first file on.
+NEEDED = ("customers.parquet", "prepare.json", "prepare.skops", "segments.parquet", "centres.csv", "model.skops")
+"""What a run that is compared with, or started from, must hold."""
+
+
+def check_earlier(parameter: str, name: str) -> None:
+    """Check that a published run holds, undamaged, what a comparison needs.
+
+    Parameters
+    ----------
+    parameter : str
+        The parameter that names the run.
+    name : str
+
+    Raises
+    ------
+    DataError
+        If there is no such run, it didn't come to step 3, or a file in it was changed.
     """
-    by_hand = {"run": folder.name, "state": "by hand", "parameters": {}, "steps": {}, "files": {}}
-    manifest = read_manifest(folder) if (folder / MANIFEST).exists() else by_hand
-    edited = sorted({*manifest.get("edited", []), name})
-    files = manifest["files"] | {name: _about(folder / name)}
-    _write(folder, manifest | {"edited": edited, "files": files})
-
-
-def _about(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
-
-
-def _seal(manifest: dict[str, Any]) -> str:
-    """Return the SHA-256 of a manifest as it is read back, whatever its layout."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _write(folder: Path, manifest: dict[str, Any]) -> None:
-    plain = json.loads(json.dumps(manifest, default=str))
-    text = json.dumps(plain | {"seal": _seal(plain)}, indent=2, ensure_ascii=False) + "\n"
-    write_whole(folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-TRUSTED = [
-    "numpy.dtype",
-    "segnb.prepare.pipeline.Clipper",
-    "segnb.prepare.pipeline.SkewTamer",
-    "segnb.prepare.pipeline.Weigher",
-]
-"""The types that a saved model may hold besides those that skops knows to be harmless."""
-
-LARGE = 100_000
-"""Rows from which on a csv is written by pyarrow."""
+    folder, said = outputs_folder() / name, f"{parameter}={name!r}"
+    if not folder.is_dir():
+        raise DataError(f"{said}: there is no such run in {outputs_folder()}; {_known_runs()}")
+    if name.endswith(FAILED):
+        raise DataError(f"{said}: {folder} is what a failed run left; name a run that came to its end")
+    if missing := [file for file in NEEDED if not (folder / file).is_file()]:
+        raise DataError(
+            f"{said}: {folder} holds no run that came to step 3, cluster: {', '.join(missing)} is not there; "
+            "name another run, or make that one again"
+        )
+    for file in NEEDED:
+        try:
+            check_file(folder / file)
+        except RunError as error:
+            raise DataError(f"{said}: {folder / file}: {error}; make that run again, or name another") from None
 
 
 class Run:
-    """The artifacts of one run.
+    """The artifacts of a published run, each read only if it is the one that the run's manifest lists.
 
     Parameters
     ----------
     name : str
-        The run's name; its folder is `outputs/<name>`, or the runner's stage while the runner makes it.
+        The run's name, or `latest` for the run published last; its folder is `outputs/<name>`.
     folder : Path, optional
         The folder itself, where it is already known.
 
     Raises
     ------
     DataError
-        If the name is no run name.
+        If the name isn't a run's name, or the folder is a link.
     """
 
     def __init__(self, name: str, folder: Path | None = None):
-        if not RUN_NAME.fullmatch(name):
-            raise DataError(
-                f"run={name!r}: a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64"
-            )
-        stage = Path(os.environ[STAGE]) if os.environ.get(STAGE) else None
-        self.name = resolved(name)
-        self.folder = folder or (stage if stage and stage.name == name else outputs_folder() / self.name)
-        self._grows = outputs_folder() / STAGES in self.folder.parents
+        self.name = check_parameters({"run": resolved(name)}).run
+        self.folder = folder or outputs_folder() / self.name
         if self.folder.is_symlink():
-            raise DataError(f"{self.folder}: is a link and no folder of a run; move it away, or name another run")
+            raise DataError(f"{self.folder}: is a link, not a run's folder; move it away, or name another run")
 
     def __repr__(self) -> str:
-        return f"Run({self.name!r}, {len(self.artifacts())} artifacts)"
+        return f"{type(self).__name__}({self.name!r}, {len(self.artifacts())} artifacts)"
 
     def artifacts(self) -> list[str]:
         """Return the names of the artifacts that are there, in the order of the steps."""
-        return [name for names in WRITTEN_BY.values() for name in names if (self.folder / name).is_file()]
+        return [name for names in WRITTEN_BY.values() for name in names if self._path(name).is_file()]
+
+    def read(self, name: str) -> Any:
+        """Return an artifact: a DataFrame for parquet and csv, plain types for json, an estimator for skops.
+
+        Raises
+        ------
+        RunError
+            If it is not there (the message says which step makes it), is not what the run's manifest says, or cannot
+            be read.
+        """
+        path = self._path(name)
+        if not path.is_file():
+            raise RunError(self._missing(name))
+        try:
+            self._check(path)
+            return _READERS[path.suffix](path)
+        except Exception as error:
+            words = " ".join(str(error).split())
+            raise RunError(f"{path}: cannot be read ({words}); make it again with: {self._remedy(name)}") from None
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _check(self, path: Path) -> None:
+        """Check a file against the manifest, and a model for the scikit-learn that it was made with."""
+        check_file(path)
+        here = version("scikit-learn")
+        made_with = read_manifest(path.parent).get("versions", {}).get("scikit-learn", here)
+        if path.suffix == ".skops" and made_with.split(".")[:2] != here.split(".")[:2]:
+            raise RunError(f"it was made with scikit-learn {made_with}, and this is {here}")
+
+    def _missing(self, name: str) -> str:
+        if self.folder.is_dir() or self._path(name).parent.is_dir():
+            step = _step_of(name)
+            return f"{self.name}/{name} is not there yet; step {step} makes it: {self._remedy(name)}"
+        nowhere = f"there is no run {self.name!r} in {outputs_folder()}; {_known_runs()}"
+        return f"{nowhere}; make it with: {self._remedy(name)}"
+
+    def _remedy(self, name: str) -> str:
+        """Return the command that makes an artifact, with the run's own parameters where it has any."""
+        step, states = _step_of(name), {}
+        with suppress(RunError):
+            states = read_manifest(self._path(name).parent).get("steps", {})
+        if not states:
+            preset = "" if self.name == PARAMETERS["run"].default else "PRESET.yaml "
+            return f"segnb run {preset}--run {self.name} --until {step}"
+        first = next(each for each in STEPS if each == step or states.get(each, {}).get("state") != "done")
+        return f"segnb run --run {self.name} --from {first}"
+
+
+class Workspace(Run):
+    """What a notebook reads and writes: the run that grows, or a folder apart when it is executed by hand.
+
+    In the runner's kernels that is the stage of the run that is being made. Elsewhere, in JupyterLab or under plain
+    papermill, it is `outputs/lab/<name>`; what isn't there is read from the published run, which nothing here can
+    change.
+
+    Parameters
+    ----------
+    name : str
+        The run's name.
+    folder : Path, optional
+        The folder itself, where it is already known; nothing is read from elsewhere then.
+
+    Attributes
+    ----------
+    folder : Path
+        Where artifacts are written.
+
+    Raises
+    ------
+    DataError
+        If the name isn't a run's name, or the published run's folder is a link.
+    """
+
+    def __init__(self, name: str, folder: Path | None = None):
+        super().__init__(name)
+        stage = Path(os.environ.get(STAGE, ""))
+        own = folder or (stage if stage.name == name else None)
+        self._else = self.folder if own is None else own
+        self.folder = own or outputs_folder() / LAB / self.name
 
     def write(self, name: str, value: Any) -> None:
         """Write an artifact beside its name, then rename it, so that it is there whole or not at all.
@@ -210,60 +277,46 @@ class Run:
         ----------
         name : str
             Its ending says how: parquet and csv take a DataFrame, json plain types, skops an estimator, md text.
+            Tables on segments go through the door of `segnb.disclosure`.
         value : object
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](value, path))
-        if not self._grows:
-            amend_manifest(self.folder, name)
-
-    def read(self, name: str) -> Any:
-        """Return an artifact.
+            A table without columns is nothing to write.
 
         Raises
         ------
         RunError
-            If it is not there (the message says which step makes it), is not what the run's manifest says, or cannot
-            be read.
+            If an estimator holds a type that would not be read back; the earlier file stays.
         """
-        path = self.folder / name
-        if not path.is_file():
-            raise RunError(self._missing(name))
-        try:
-            if not self._grows:
-                check_file(path)
-                _check_version(path)
-            return _READERS[path.suffix](path)
-        except Exception as error:
-            words = " ".join(str(error).split())
-            raise RunError(f"{path}: cannot be read ({words}); make it again with: {self._remedy(name)}") from None
+        if isinstance(value, pd.DataFrame) and not len(value.columns):
+            return
+        fit = door().disclosed(value) if name in _GOES_OUT else value
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](fit, path))
 
-    def _missing(self, name: str) -> str:
-        if self.folder.is_dir():
-            step = _step_of(name)
-            return f"{self.name}/{name} is not there yet; step {step} makes it: {self._remedy(name)}"
-        known = sorted(path.name for path in outputs_folder().glob("[!.]*") if path.is_dir())
-        runs = f"the runs are {', '.join(known)}" if known else "there are no runs yet"
-        return f"there is no run {self.name!r} in {outputs_folder()}; {runs}; make it with: {self._remedy(name)}"
+    def sizes(self) -> pd.Series:
+        """Return the number of customers of each segment; none where step 3 hasn't given any yet."""
+        path = self._path("segments.parquet")
+        return _sizes(path, path.stat().st_mtime_ns) if path.is_file() else pd.Series(dtype=int)
 
-    def _remedy(self, name: str) -> str:
-        """Return the command that makes an artifact, with the run's own parameters where it has any."""
-        step = _step_of(name)
-        try:
-            manifest = read_manifest(self.folder)
-        except RunError:
-            manifest = {"parameters": {}}
-        done = [each for each, state in manifest.get("steps", {}).items() if state.get("state") == "done"]
-        if not manifest["parameters"] or not done:
-            preset = "" if self.name == PARAMETERS["run"].default else "PRESET.yaml "
-            return f"segnb run {preset}--run {self.name} --until {step}"
-        first = next((each for each in STEPS if each not in done or each == step), step)
-        again = f"segnb run PRESET.yaml --run {self.name}"
-        return again if first == STEPS[0] else f"segnb run --run {self.name} --from {first}"
+    def _path(self, name: str) -> Path:
+        own = self.folder / name
+        return own if own.is_file() else self._else / name
+
+    def _check(self, path: Path) -> None:
+        if path.parent != self.folder:
+            super()._check(path)
+
+
+@lru_cache(maxsize=4)
+def _sizes(path: Path, written: int) -> pd.Series:
+    return pd.read_parquet(path, columns=["segment"])["segment"].value_counts().sort_index()
 
 
 def _step_of(artifact: str) -> str:
-    return next((step for step, names in WRITTEN_BY.items() if artifact in names), "iterate")
+    return next((step for step, names in WRITTEN_BY.items() if artifact in names), STEPS[-1])
+
+
+LARGE = 100_000
+"""Rows from which on a csv is written by pyarrow."""
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -284,40 +337,32 @@ def _write_json(value: Any, path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value)
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+_TRUSTED = ["numpy.dtype", *(f"segnb.prepare.pipeline.{name}" for name in ("Clipper", "SkewTamer", "Weigher"))]
+"""The types that a saved model may hold besides those that skops knows to be harmless."""
 
 
 def _write_skops(estimator: Any, path: Path) -> None:
+    """Write an estimator without its training labels: they are most of the file, and people's segments."""
     import skops.io
 
-    skops.io.dump(_without_labels(estimator), path)
-
-
-def _without_labels(estimator: Any) -> Any:
-    """Return a k-means model without its training labels: they are most of the file, and people's segments."""
-    if not hasattr(estimator, "labels_"):
-        return estimator
-    from copy import copy
-
-    bare = copy(estimator)
-    del bare.labels_
-    return bare
-
-
-def _check_version(path: Path) -> None:
-    """Raise a `RunError` if a model was made with another scikit-learn, where it may mean something else."""
-    here = version("scikit-learn")
-    made_with = read_manifest(path.parent).get("versions", {}).get("scikit-learn", here)
-    if path.suffix == ".skops" and made_with.split(".")[:2] != here.split(".")[:2]:
-        raise RunError(f"it was made with scikit-learn {made_with}, and this is {here}")
+    if hasattr(estimator, "labels_"):
+        estimator = copy(estimator)
+        del estimator.labels_
+    skops.io.dump(estimator, path)
+    if foreign := sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED)):
+        raise RunError(
+            f"{type(estimator).__name__}: holds {', '.join(foreign)}, which would not be read back, so nothing was "
+            "written; build it from scikit-learn's own classes"
+        )
 
 
 def _read_skops(path: Path) -> Any:
     import skops.io
 
-    return skops.io.load(path, trusted=TRUSTED)
+    return skops.io.load(path, trusted=_TRUSTED)
 
 
 _WRITERS: dict[str, Callable[[Any, Path], None]] = {

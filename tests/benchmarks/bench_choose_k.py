@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
+from yellowbrick.cluster import KElbowVisualizer
 
 from segnb.choose_k import evidence, silhouettes
 from segnb.data import load_customers
 from segnb.parameters import Parameters
-from segnb.plots.style import KElbowVisualizer
 from segnb.prepare import prepare
 
 ROUNDS = 3
@@ -66,7 +66,7 @@ def compare_silhouettes(n_rows: int) -> None:
 def measure_evidence(n_rows: int) -> tuple[float, float]:
     """Return seconds of the evidence, and the process's peak memory beyond what it had before the matrix, over it."""
     evidence(blobs(2000), n_boot=2, n_refs=1, k_max=3)
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts again from here
     before = _status("VmRSS")
     X = blobs(n_rows)
     begun = time.perf_counter()

@@ -162,20 +162,17 @@ def scoring() -> None:
     table.index = pd.Index([f"c{number}" for number in range(len(table))], name="customer_id")
     ready = prepare(table, list(table))
     model = fit_segments(ready.features, k, n_init=1)
-    snapshot, backend = Snapshot("now", table, ready.columns, ready.pipeline, model), connect()
+    snapshot, backend = Snapshot(table, ready.columns, ready.pipeline, model), connect()
     there = backend.create_table("customers", pa.Table.from_pandas(table.reset_index(), preserve_index=False))
     names = {number: f"segment {number}" for number in snapshot.numbers}
-    centres, numbers = model.cluster_centers_, snapshot.numbers
-    scores = score_expression(
-        there, "customer_id", snapshot.columns, ready.pipeline, centres, numbers, names, snapshot.farthest
-    )
+    scores = score_expression(there, "customer_id", snapshot, names)
     seconds = []
     for _ in range(3):
         begun = time.perf_counter()
         backend.create_table("scores", scores, overwrite=True)
         seconds.append(time.perf_counter() - begun)
     found = fetch(backend.table("scores")).set_index("customer_id").loc[table.index]
-    expected = assign(model, snapshot.features(table), numbers)
+    expected = assign(model, snapshot.features(table), snapshot.numbers)
     print(f"scoring 1,000,000 customers in DuckDB: {min(seconds):.2f} s (goal 2), ", end="")
     print(f"{int((found['segment'] != expected['segment']).sum())} rows other than scikit-learn's (goal 0)")
 

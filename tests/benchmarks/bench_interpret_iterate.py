@@ -15,7 +15,7 @@ from segnb.cluster import assign, fit_segments
 from segnb.history.score import score_customers
 from segnb.parameters import Parameters
 from segnb.prepare import prepare
-from segnb.runs.store import Run
+from segnb.runs.store import Workspace
 
 N_CUSTOMERS, N_COLUMNS, K = 1_000_000, 12, 8
 
@@ -28,8 +28,8 @@ def main() -> None:
     fit, _ = measure(lambda: KMeans(K, n_init=10, random_state=0).fit(X))
     model = fit_segments(made.features, K, n_init=1)
     segment = assign(model, made.features)["segment"]
-    now = iterate.Snapshot("now", table, made.columns, made.pipeline, model)
-    later = iterate.Snapshot("later", customers(seed=1), made.columns, made.pipeline, model)
+    now = iterate.Snapshot(table, made.columns, made.pipeline, model)
+    later = iterate.Snapshot(customers(seed=1), made.columns, made.pipeline, model)
     print(f"{N_CUSTOMERS:,} customers × {N_COLUMNS} columns; one KMeans({K}, n_init=10): {fit:.1f} s")
     for name, work in (
         ("interpret", lambda: interpret_all(table, made.features, segment)),
@@ -44,7 +44,7 @@ def main() -> None:
 def scoring_seconds(table: pd.DataFrame) -> float:
     """Return the seconds that `score_customers` takes beyond opening the run: all of `segnb score` but the files."""
     with tempfile.TemporaryDirectory() as folder:
-        run, prepared = Run("bench", Path(folder)), prepare(table, list(table))
+        run, prepared = Workspace("bench", Path(folder)), prepare(table, list(table))
         model = fit_segments(prepared.features, K, n_init=1)
         run.write("customers.parquet", table)
         settings = {"settings": Parameters().model_dump(), "columns": prepared.columns}

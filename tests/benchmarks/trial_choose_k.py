@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 from planted_sets import SEGMENTED, STRUCTURELESS, PlantedSet, planted_sets
 from tqdm import tqdm
+from yellowbrick.utils.kneed import KneeLocator
 
 from segnb.choose_k import decide, evidence
 from segnb.choose_k.decision import favourite_ks
-from segnb.plots.style import KneeLocator
 
 PER_KIND, SEED = 28, 2026
 BUDGET = {"k_max": 10, "n_init": 5, "n_boot": 20, "n_refs": 20}
