@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT, segnb
 
-from segnb.notebook.copies import LEARNERS, main
+from segnb.notebook.copies import main
 from segnb.paths import STEPS, notebook_path
+from segnb.runs.kernels import LEARNERS
 
 
 def by_hand(project, step, *given):

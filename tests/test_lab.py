@@ -15,8 +15,9 @@ import pytest
 from conftest import ROOT, with_fewer_draws
 from engines import free_port
 
-from segnb.notebook.copies import LEARNERS, copy_notebooks
+from segnb.notebook.copies import copy_notebooks
 from segnb.paths import STEPS, notebook_path
+from segnb.runs.kernels import LEARNERS
 
 TOKEN = "of-the-tests"
 NOTEBOOKS = [notebook_path(step).name for step in STEPS]

@@ -8,9 +8,7 @@ from pathlib import Path
 import nbformat
 
 from segnb.paths import STEPS, notebook_path, outputs_folder, project_folder, write_whole
-
-LEARNERS = {"workshop", "exercise", "solution"}
-"""Tags of the cells that are for learners."""
+from segnb.runs.kernels import LEARNERS, load_notebook, parameters_cell
 
 HEAD = """# The notebooks
 
@@ -31,9 +29,7 @@ def copy_notebooks(folder: Path, leave_out: Set[str]) -> None:
     """Write copies of the five notebooks without the cells with these tags; a copy that is there already is kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for step in STEPS:
-        target = folder / notebook_path(step).name
-        notebook = nbformat.read(notebook_path(step), as_version=4)
-        notebook.cells = [cell for cell in notebook.cells if not leave_out & set(cell.metadata.get("tags", []))]
+        target, notebook = folder / notebook_path(step).name, load_notebook(step, leave_out)
         if not target.exists():
             write_whole(target, lambda path, notebook=notebook: nbformat.write(notebook, path))
 
@@ -42,8 +38,7 @@ def parameter_table() -> str:
     """Return the text of notebooks/README.md."""
     found: dict[str, tuple[str, str, list[int]]] = {}
     for number, step in enumerate(STEPS, 1):
-        cells = nbformat.read(notebook_path(step), as_version=4).cells
-        source = next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+        source = parameters_cell(load_notebook(step))
         for line in ast.parse(source).body:
             meaning = source.splitlines()[line.end_lineno - 1][line.end_col_offset :].partition("#")[2].strip()
             found.setdefault(line.target.id, (ast.unparse(line.value), meaning, []))[2].append(number)

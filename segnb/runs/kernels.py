@@ -3,7 +3,7 @@
 import ast
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -146,21 +146,26 @@ def _readable(error: papermill.PapermillExecutionError, name: str) -> DataError 
     return RunError(f"{name}, cell {error.exec_count}: {kind}{words}")
 
 
-_NOT_IN_REPORTS = {"lab", "workshop", "exercise", "solution"}
-"""Tags of the cells for work by hand and for learners; the runner drops them before anything is executed."""
+LEARNERS = frozenset({"workshop", "exercise", "solution"})
+"""Tags of the cells that are for learners."""
 
 
-def load_notebook(step: str) -> NotebookNode:
-    """Return a step's notebook as it runs for a report: without the cells for learners."""
+def load_notebook(step: str, leave_out: Set[str] = LEARNERS | {"lab"}) -> NotebookNode:
+    """Return a step's notebook without the cells with some tags, by default as it runs for a report."""
     notebook = nbformat.read(notebook_path(step), as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if not _NOT_IN_REPORTS & set(cell.metadata.get("tags", []))]
+    notebook.cells = [cell for cell in notebook.cells if not leave_out & set(cell.metadata.get("tags", []))]
     return notebook
+
+
+def parameters_cell(notebook: NotebookNode) -> str:
+    """Return the source of a notebook's parameters cell."""
+    return next(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
 
 
 def declared_parameters(notebook: NotebookNode) -> list[str]:
     """Return the names that stand in a notebook's parameters cell, in their order."""
-    source = next(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    return [line.target.id for line in ast.parse(source).body if isinstance(line, ast.AnnAssign)]
+    lines = ast.parse(parameters_cell(notebook)).body
+    return [line.target.id for line in lines if isinstance(line, ast.AnnAssign)]
 
 
 def import_lines(notebook: NotebookNode) -> str:
