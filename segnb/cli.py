@@ -125,7 +125,7 @@ def workshop(folder: Annotated[Path, Argument(help="A new folder.")]) -> None:
 def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
     from segnb.history.snapshots import timeline, timeline_text
-    from segnb.pages.all_runs import write_all_runs
+    from segnb.pages.report import write_all_runs
     from segnb.paths import outputs_folder, why
     from segnb.runs.store import Run, run_names
 

@@ -100,11 +100,11 @@ class Parameters(BaseModel):
     """restarts of k-means, the best is kept"""
     n_boot: _Count = 50
     """bootstrap samples per k, each paired with the next"""
-    n_refs: _Count = 20
+    n_refs: _Count = 10
     """reference sets of the gap statistic"""
     sample_rows: int = Field(20000, ge=100)
     """the evidence uses this many rows at most, and says so"""
-    min_share: float = Field(0.03, ge=0, lt=0.5)
+    min_share: float = Field(0.02, ge=0, lt=0.5)
     """smallest segment worth having, as a share of the customers"""
     start_from: str = ""
     """run whose centres to start from; empty for none"""

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, pdist
-from scipy.stats import entropy
+from scipy.stats import binomtest, entropy, norm
 from sklearn.cluster import KMeans
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
@@ -22,6 +22,8 @@ from sklearn.metrics import (
     silhouette_samples,
     silhouette_score,
 )
+from sklearn.mixture import GaussianMixture
+from sklearn.preprocessing import scale
 
 from segnb.choose_k import (
     decide,
@@ -33,18 +35,11 @@ from segnb.choose_k import (
     segment_stability,
     silhouettes,
     summary,
+    valleys,
 )
-from segnb.choose_k.resampling import (
-    adjusted_rand,
-    bar,
-    fit_kmeans,
-    gap_statistic,
-    make_frame,
-    prediction_strength,
-    segment_jaccards,
-)
+from segnb.choose_k.resampling import adjusted_rand, bar, fit_kmeans, make_frame, prediction_strength, references
+from segnb.choose_k.separation import likelihoods
 from segnb.errors import DataError
-from segnb.samples import structureless_twin
 
 QUICK = {"n_init": 3, "n_boot": 4, "n_refs": 5}
 
@@ -106,6 +101,8 @@ def test_separate_groups_are_found(blob_evidence):
     choice = decide(blob_evidence)
     assert (choice.k, choice.verdict) == (3, "natural")
     assert set(choice.favourites.values()) == {3}
+    assert choice.separated
+    assert choice.depth == 0
 
 
 def test_person_overrides_and_the_reasons_say_so(blob_evidence):
@@ -120,28 +117,13 @@ def test_k_that_was_not_tried_is_refused(blob_evidence):
         decide(blob_evidence, k=9)
 
 
-def test_smallest_share_limits_k(blob_evidence):
-    small = blob_evidence.assign(all_rows_smallest_share=[1, 0.3, 0.02, 0.02, 0.02])
-    assert decide(small).k == 2
-    assert decide(small, min_share=0.4).reasons[1].startswith("Every k leaves a segment below 40%")
-
-
-def test_middle_opinion_decides(blob_evidence):
-    table = blob_evidence.assign(
-        silhouette=[np.nan, 0.5, 0.4, 0.3, 0.2],
-        calinski_harabasz=[np.nan, 1, 2, 3, 4],
-        prediction_strength=[1, 0.9, 0.9, 0.81, 0.79],
-    )
-    choice = decide(table)
-    assert choice.k == 4
-    assert "silhouette 2, Calinski–Harabasz 5 and prediction strength 4" in choice.reasons[1]
-
-
-def test_shop_is_natural_and_its_twin_constructed(prepared):
-    assert (lambda choice: (choice.k, choice.verdict))(decide(evidence(prepared.features))) == (5, "natural")
-    twin = structureless_twin(prepared.features)
-    choice = decide(evidence(twin))
-    assert (choice.structure, choice.verdict) == (False, "constructed")
+def test_smallest_share_limits_k_and_the_reasons_say_so(blob_evidence):
+    small = blob_evidence.assign(all_rows_smallest_share=[1, 0.3, 0.01, 0.01, 0.01])
+    choice = decide(small)
+    assert choice.k == 2
+    assert any("k = 3 has valleys too, but leaves a segment below 2%" in reason for reason in choice.reasons)
+    flat = small.assign(valley_depth=1.0)
+    assert any("sizes that are too small at every k" in reason for reason in decide(flat, min_share=0.4).reasons)
 
 
 @pytest.mark.parametrize("k_min", [2, 3, 4])
@@ -225,19 +207,24 @@ def test_relabelling_changes_nothing(n_rows, k, seed):
     X, names = rng.normal(size=(n_rows, 2)), rng.permutation(k)
     labels = rng.permutation(np.arange(n_rows) % k)
     np.testing.assert_allclose(silhouettes(X, [labels]), silhouettes(X, [names[labels]]), atol=1e-6)
-    jaccards = [segment_jaccards(each, [labels % 2], k) for each in (labels, names[labels])]
-    np.testing.assert_allclose(jaccards[0], jaccards[1][names])
     found = [segment_origins({k: labels // 2, k + 1: each}) for each in (labels, names[labels])]
     assert sorted(found[0]["entropy"].dropna()) == pytest.approx(sorted(found[1]["entropy"].dropna()))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(6, 50), st.integers(2, 4), st.integers(0, 2**31))
-def test_segment_jaccards_equal_scikit_learns(n_rows, k, seed):
+def test_segment_stability_is_the_jaccard_index_of_scikit_learn(n_rows, k, seed):
     rng = np.random.default_rng(seed)
-    labels, other = rng.permutation(np.arange(n_rows) % k), rng.integers(3, size=n_rows)
-    best = [max(jaccard_score(labels == j, other == i) for i in set(other)) for j in range(k)]
-    np.testing.assert_allclose(segment_jaccards(labels, [other], k), best)
+    X, labels = rng.normal(size=(n_rows, 2)), rng.permutation(np.arange(n_rows) % k)
+    frame = make_frame(X, n_rows, seed=0)
+    of, scores = labels[frame.positions], []
+    for number in range(2):  # each row of the resample counts once, and only these rows
+        rows = np.unique(np.random.default_rng([0, number]).integers(n_rows, size=n_rows))
+        found = fit_kmeans(frame.rows[rows], min(k, len(rows)), number, n_init=3).labels_
+        scores.append(
+            [max(jaccard_score(of[rows] == j, found == i, zero_division=0) for i in set(found)) for j in range(k)]
+        )
+    np.testing.assert_allclose(segment_stability(X, labels, n_boot=2)["jaccard"], np.mean(scores, axis=0))
 
 
 @settings(max_examples=25, deadline=None)
@@ -319,14 +306,175 @@ def test_gap_on_the_papers_simulations(draw, k):
     for _ in range(10):
         rows = make_frame(draw(rng), 1000, seed=0).rows
         models = {each: fit_kmeans(rows, each, 0, n_init=5) for each in range(1, 6)}
-        named.append(gap_statistic(rows, models, n_refs=20, seed=0)["gap_k"].iloc[0])
+        named.append(references(rows, models, n_refs=20, seed=0)["gap_k"].iloc[0])
     assert named.count(k) >= 9
 
 
-def test_shared_values_are_no_modes():
+def _valley_by_hand(rows, labels, one, other):
+    """Return depth and p of a pair as the definition reads: row by row, with scipy's sign test."""
+    pair = rows[(labels == one) | (labels == other)]
+    start, end = rows[labels == one].mean(axis=0), rows[labels == other].mean(axis=0)
+    t = (pair - start) @ (end - start) / ((end - start) @ (end - start))
+    near, far, *middles = (int((abs(t - place) <= 0.15).sum()) for place in (0, 1, 0.4, 0.5, 0.6))
+    chances = [
+        max(binomtest(m, m + side, alternative="less").pvalue if m + side else 1 for side in (near, far))
+        for m in middles
+    ]
+    return min(middles) / max(min(near, far), 1), min(1, 3 * min(chances))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(12, 80), st.integers(1, 4), st.integers(2, 4), st.integers(0, 2**31))
+def test_valleys_are_those_of_the_definition(n_rows, n_columns, k, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(n_rows) % k)
+    rows = rng.normal(size=(n_rows, n_columns)) + 2 * labels[:, None]
+    found = valleys(rows, labels)
+    assert len(found) == k * (k - 1) / 2
+    assert found["depth"].is_monotonic_decreasing
+    for pair in found.itertuples():
+        np.testing.assert_allclose([pair.depth, pair.p], _valley_by_hand(rows, labels, pair.segment, pair.other))
+
+
+def test_valley_needs_a_between():
+    yes_no = np.repeat([[0.0, 1.0], [1.0, 0.0]], 30, axis=0)
+    found = valleys(yes_no, np.repeat(["a", "b"], 30))
+    assert found.loc[0, "depth"] >= found.loc[0, "p"] == 1
+    counts = np.random.default_rng(0).poisson(2, size=(900, 1)).astype(float)
+    assert valleys(counts, (counts[:, 0] > 2).astype(int))["depth"].iloc[0] > 0.9
+
+
+def test_likelihoods_are_scipys_and_scikit_learns(blobs):
+    rows = make_frame(blobs / np.sqrt(blobs.var(ddof=0).mean()), 1000, seed=0).rows
+    models = {k: fit_kmeans(rows, k, 0, n_init=5) for k in (1, 2, 3)}
+    table = likelihoods(rows, models, seed=0)
+    for k, model in models.items():
+        width = np.sqrt(model.inertia_ / rows.size)
+        log_shares = np.log(np.bincount(model.labels_) / len(rows))[model.labels_]
+        classified = norm.logpdf(rows, model.cluster_centers_[model.labels_], width).sum() + log_shares.sum()
+        penalty = (rows.shape[1] * k + k) * np.log(len(rows))
+        constant = rows.size * (1 + np.log(2 * np.pi))
+        assert table.loc[k, "classification"] == pytest.approx(-2 * classified + penalty - constant)
+        for shape in ("spherical", "tied", "diag"):
+            free = GaussianMixture(k, covariance_type=shape, n_init=5, reg_covar=1e-4, random_state=0).fit(rows)
+            assert table.loc[k, f"bic_{shape}"] == pytest.approx(free.bic(rows), rel=0.01)
+
+
+def test_gap_gives_the_rows_as_many_starts_as_the_references():
+    rows = make_frame(np.random.default_rng(3).uniform(size=(400, 2)), 400, seed=0).rows
+    models = {k: fit_kmeans(rows, k, 0, n_init=10) for k in range(1, 9)}
+    table = references(rows, models, n_refs=10, seed=0)
+    assert ((table["gap"] - table["gap"].iloc[0]).abs() < 3 * table["gap_se"]).all()
+
+
+def test_gap_that_rises_without_end_names_no_k(blob_evidence):
+    rising = decide(blob_evidence.assign(gap_k=np.nan))
+    assert "gap" not in rising.favourites
+    assert not any("gap" in sentence for sentence in [*rising.reasons, *rising.disagreement])
+
+
+def test_one_segment_is_nobodys_favourite(blob_evidence):
+    weak = blob_evidence.assign(prediction_strength=[1.0, 0.5, 0.5, 0.5, 0.5])
+    assert "prediction strength" not in decide(weak).favourites
+    assert all(k > 1 for k in decide(blob_evidence).favourites.values())
+
+
+def test_eight_segments_of_unequal_size_are_allowed():
+    shares = 0.6 ** np.arange(8) + 0.04
+    sizes = np.round(1500 * shares / shares.sum()).astype(int)
+    X = np.repeat(8.0 * np.eye(8), sizes, axis=0) + np.random.default_rng(0).normal(size=(sizes.sum(), 8))
+    assert decide(evidence(X, n_init=10, n_boot=5, n_refs=3)).k == 8
+
+
+def test_figures_are_those_of_fpc(prepared):
+    """R's fpc 2.2 on these features: clusterboot (B = 50), prediction.strength (M = 50), kmeansCBI with ten runs."""
+    found = segment_stability(prepared.features, KMeans(5, n_init=10, random_state=0).fit_predict(prepared.features))
+    published = {535: 0.984, 457: 0.969, 344: 0.992, 265: 0.986, 362: 0.984}
+    np.testing.assert_allclose(found["jaccard"], found["customers"].map(published), atol=0.02)
+    rows = make_frame(prepared.features, 5000, seed=0).rows
+    strengths = {2: 0.931, 3: 0.814, 4: 0.831, 5: 0.913, 6: 0.446, 7: 0.381, 8: 0.375, 9: 0.375, 10: 0.355}
+    for k, strength in strengths.items():
+        mean, error = prediction_strength(rows, k, seed=0)
+        assert mean == pytest.approx(strength, abs=max(0.03, 3 * error))
+
+
+@pytest.mark.parametrize(
+    ("load", "k", "verdict", "agreement"),
+    [
+        (load_iris, 2, "natural", 0.57),
+        (load_wine, 3, "natural", 0.90),
+        (load_breast_cancer, 2, "reproducible", 0.65),
+        (load_digits, 2, "constructed", 0.14),
+    ],
+)
+def test_tables_with_known_classes(load, k, verdict, agreement):
+    data, classes = load(return_X_y=True)
+    X = scale(data[:, data.std(axis=0) > 0])
+    choice = decide(evidence(X, n_boot=20))
+    assert (choice.k, choice.verdict) == (k, verdict)
+    labels = KMeans(k, n_init=10, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(classes, labels) == pytest.approx(agreement, abs=0.01)
+    assert any("see them with -p k=3" in reason for reason in choice.reasons) == (load is load_iris)
+
+
+@pytest.mark.parametrize("n_rows", [12, 49, 50])
+def test_verdict_on_few_customers_says_what_they_can_show(n_rows):
+    table = evidence(np.random.default_rng(0).normal(size=(n_rows, 2)), k_max=4, **QUICK)
+    assert ("too few to tell a gap" in decide(table).sentence()) == (n_rows < 50)
+
+
+@st.composite
+def drawn_evidence(draw):
+    """Return a table of evidence with any figures, as no data may have them, and how well segments are found again."""
+    ks = np.arange(1, draw(st.integers(3, 8)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    some = {name: rng.uniform(low, high, len(ks)) for name, (low, high) in DRAWN.items()}
+    strong = draw(st.sampled_from([0.0, 0.7]))
+    come_back = {name: rng.uniform(strong, 1, len(ks)) for name in ("prediction_strength", "stability")}
+    sizes = {"rows": 900, "all_rows": draw(st.sampled_from([40, 900]))}
+    pair = {"valley_segment": 1, "valley_other": 2, "gap_k": draw(st.sampled_from([1, 2, np.nan]))}
+    table = pd.DataFrame({"k": ks} | some | come_back | sizes | pair)
+    table.loc[0, ["valley_depth", "valley_p", "stability", "silhouette"]] = np.nan
+    return table, rng.uniform(draw(st.sampled_from([0.3, 0.8])), 1, 9)
+
+
+DRAWN = {
+    **dict.fromkeys(("silhouette", "calinski_harabasz", "davies_bouldin", "valley_p", "below_zero_share"), (0, 1)),
+    **dict.fromkeys(("classification", "bic_spherical", "bic_tied", "bic_diag", "inertia"), (-9, 9)),
+    **dict.fromkeys(("smallest_share", "all_rows_smallest_share"), (0, 0.1)),
+    **{"all_rows_largest_share": (0.3, 0.9), "valley_depth": (0, 1.5), "valley_reference": (0.8, 1.2)},
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(drawn_evidence(), st.booleans())
+def test_no_two_sentences_contradict_each_other(drawn, by_hand):
+    table, jaccards = drawn
+    choice = decide(table, k=2 if by_hand else 0)
+    row = table.set_index("k").loc[choice.k]
+    lights = pd.DataFrame({"segment": range(1, choice.k + 1), "jaccard": jaccards[: choice.k]})
+    said = summary(table, choice, lights)
+    text = " ".join([choice.sentence(), *choice.reasons, *choice.disagreement, said, limits(table, choice, 3)])
+    comes_back = min(row["prediction_strength"], row["stability"]) >= 0.8
+    assert (choice.verdict != "constructed") == comes_back
+    assert (choice.verdict == "natural") == (comes_back and choice.separated)
+    assert choice.structure or not choice.separated or row["all_rows_smallest_share"] < 0.02
+    assert ("the borders move" in text) != comes_back
+    assert ("plans can be built on them" in said) == (choice.verdict == "natural")
+    assert ("Each single segment is found again" in said) == (comes_back and (lights["jaccard"] >= 0.75).all())
+    assert ("the customers fall into groups" in text) == (choice.verdict == "natural")
+    assert ("Without groups" in text) == (not choice.structure)
+    assert ("there are groups" in text.lower()) <= choice.structure
+    assert ("At no k is there a valley" in text) != ("have a valley between them" in text)
+    assert ("agree on k =" in text) != ("do not agree on a k" in text)
+    assert not any(f"{name} would choose k = {choice.k}" in text for name in choice.favourites)
+    assert all(f"By itself, {name} would" in text for name, k in choice.favourites.items() if k != choice.k)
+    assert ("set by hand" in text) == by_hand
+
+
+def test_shared_values_are_no_groups():
     counts = 1 + np.random.default_rng(0).geometric(0.5, size=(800, 3)) // 2
     table = evidence(counts, k_max=4, **QUICK)
-    assert table["dip_p"].iloc[0] > 0.01
     assert not decide(table).structure
 
 
@@ -380,10 +528,9 @@ def test_summary_says_what_was_found(blobs, blob_evidence, verdict):
     )
     assert found_again in text
     assert "set by hand" in text
-    assert "Segments 1 and 3 would look different" in summary(
-        blob_evidence, choice, stability.assign(jaccard=[0.5, 0.9, 0.7])
-    )
-    assert "Segment 2 would" in summary(blob_evidence, choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
+    named = "segments 1 and 3." if verdict == "constructed" else "segments 1 and 3 would look different"
+    assert named in summary(blob_evidence, choice, stability.assign(jaccard=[0.5, 0.9, 0.7]))
+    assert "segment 2" in summary(blob_evidence, choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
     assert summary(blob_evidence, choice, segment_stability(blobs, labels + 1, n_boot=3)) == text
 
 

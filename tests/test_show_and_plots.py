@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from segnb import notebook as show
 from segnb import plots
-from segnb.choose_k import decide, evidence, segment_flows, segment_stability
+from segnb.choose_k import decide, evidence, line_density, segment_flows, segment_stability
 from segnb.cluster import fit_segments
 from segnb.disclosure import Door, door_of
 from segnb.interpret import centre_scores, profiles, segment_sizes
@@ -34,6 +34,7 @@ def draw_all(prepared, assigned, model, table):
     yield plots.evidence_overview(table, choice.favourites, choice.k)
     labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
     yield plots.clustergram(segment_flows(features, labelings, 5), 5)
+    yield plots.valley(line_density(features, labelings[5] + 1, *choice.nearest), *choice.nearest, choice.depth)
     yield plots.segment_stability(segment_stability(features, labelings, n_boot=2), 5)
     yield plots.one_k(table, features, pd.Series(labelings[5] + 1, index=features.index), "orders", "spend")
     yield plots.one_segment(customers, scores.loc[1], segment == 1, "orders")

@@ -32,12 +32,15 @@ def test_table_is_that_of_the_stored_evidence(stored):
 
 def test_decision_keeps_its_promise(found):
     right = (found["**decision**"] == found["true_k"]).groupby(found["kind"]).mean()
-    assert len(found) >= 400
+    assert len(found) >= 700
     assert set(found["true_k"]) == set(range(1, 9))
-    assert right["far"] >= 0.9
+    least = {"far": 0.97, "mid": 0.97, "near": 0.85, "unequal sizes": 0.85, "noise columns": 0.85, "counts": 0.95}
+    assert (right[list(least)] >= pd.Series(least)).all()
     structureless = found[found["kind"].isin(STRUCTURELESS)]
-    assert structureless["structure"].mean() <= 0.03
-    assert not (structureless["verdict"] == "natural").mean() > 0.03
+    natural = (structureless["verdict"] == "natural").groupby(structureless["kind"]).mean()
+    assert natural.mean() <= 0.01
+    assert natural.max() <= 0.02
+    assert structureless["structure"].mean() <= 0.01
 
 
 def test_decision_beats_every_single_figure(found):
@@ -52,6 +55,6 @@ def test_stored_evidence_is_what_the_code_computes(stored, kind):
     planted = next(each for each in planted_sets(1, SEED) if each.kind == kind)
     table = evidence(pd.DataFrame(planted.X), **BUDGET)
     kept = stored[(stored["kind"] == kind) & (stored["number"] == 0)]
-    columns = ["inertia", "silhouette", "gap", "prediction_strength", "stability"]
+    columns = ["inertia", "silhouette", "valley_depth", "prediction_strength", "stability"]
     rows = table["k"] <= planted.true_k + 1
     np.testing.assert_allclose(table.loc[rows, columns], kept[columns].to_numpy()[rows], rtol=0.02, atol=0.02)

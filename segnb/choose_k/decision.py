@@ -1,25 +1,49 @@
 """From the evidence to a number of segments, with the reasons and an honest verdict."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from segnb.choose_k.separation import MIXTURES
 from segnb.errors import DataError
 from segnb.tables import COMES_BACK, FOUND_AGAIN
 from segnb.text import Finding, listed, percent
 
-_DIP_LEVEL = 0.01
+_CHANCE, _DEEP, _BESIDE_REFERENCE = 0.1, 0.65, 0.65
+"""A valley: so unlikely by chance, so few customers between, and as a share of what references without groups show."""
 
-_OPINIONS = ("silhouette", "Calinski–Harabasz", "prediction strength")
-"""Where customers have structure, the middle one of these figures' favourites is the k."""
+_HARDLY_FULL = 1.25
+"""Likelihoods count only where no middle between two segments is fuller than so many times the sparser centre."""
 
-_VERDICTS = {
+_PAIR = ["valley_segment", "valley_other"]
+_MIXTURES = [f"bic_{shape}" for shape in MIXTURES]
+_LIKELIHOODS = ["classification", *_MIXTURES]
+
+_FEW_DRAWS = 20
+"""With fewer pairs of resamples the verdict may hang on a single one."""
+
+_FEW_CUSTOMERS = 50
+"""Among fewer customers a valley can hardly be told from chance."""
+
+_MEANINGS = {
     "natural": "the customers fall into groups, and other samples of them give the same groups",
-    "reproducible": "there is no clear gap between groups, yet other samples of customers give the same segments",
-    "constructed": "the cuts are a convenience: other samples of customers would be cut elsewhere",
+    "reproducible": "other samples of customers give the same segments, but not all of these have a gap between them",
+    "constructed": "the cuts are a convenience: with other samples of customers the borders move",
+    "constructed groups": "there are groups among the customers, but not reliably these: with other samples the "
+    "borders move",
 }
 """What the verdicts mean, after Dolnicar, Grün and Leisch, Market Segmentation Analysis, 2018."""
+
+_ADVICE = {
+    "natural": "The customers fall into groups that can be told apart, and {k} segments describe them. Other samples "
+    "of customers give the same segments, so plans can be built on them.",
+    "reproducible": "Other samples of customers are cut into the same {k} segments, but not every two of these have a "
+    "gap between them. They serve as a common language; expect many customers near the borders.",
+    "constructed": "It cannot be shown that the customers fall into {k} groups: with other samples the borders move. "
+    "The segments are a convenience for planning, not a discovery about the customers.",
+    "constructed groups": "There are groups among the customers, but it cannot be shown that they are these {k}: with "
+    "other samples the borders move. The segments are a convenience for planning.",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,21 +54,33 @@ class Choice(Finding):
     ----------
     k : int
     verdict : {"natural", "reproducible", "constructed"}
+    meaning : str
+        What the verdict says of these customers.
     structure : bool
-        Whether gap or the dip test finds more than one group.
+        Whether there are groups at all, for some k.
+    separated : bool
+        Whether there is a valley between every two segments of the chosen k.
+    nearest : list of int
+        The two segments that are hardest to tell apart, numbered from the largest on.
+    depth : float
+        How many customers lie between them: 0 for none, 1 for as many as around the sparser centre.
     reasons : list of str
         Sentences with the figures that decided.
     disagreement : list of str
         Sentences on the figures that would have chosen otherwise.
     favourites : dict of str to int
-        Each figure's favourite k.
+        Each figure's favourite k; a figure that names none is not there.
     overridden : bool
         Whether a person set k.
     """
 
     k: int
     verdict: str
+    meaning: str
     structure: bool
+    separated: bool
+    nearest: list[int]
+    depth: float
     reasons: list[str]
     disagreement: list[str]
     favourites: dict[str, int]
@@ -52,27 +88,25 @@ class Choice(Finding):
 
     def sentence(self) -> str:
         """Return the choice and the verdict's meaning in one sentence."""
-        return f"{self.k} segments, {self.verdict}: {_VERDICTS[self.verdict]}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the choice as plain types, ready for JSON."""
-        return super().to_dict() | {"meaning": _VERDICTS[self.verdict]}
+        return f"{self.k} segments, {self.verdict}: {self.meaning}."
 
 
-def decide(evidence: pd.DataFrame, *, min_share: float = 0.03, k: int = 0) -> Choice:
+def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0) -> Choice:
     """Return the number of segments that the evidence supports.
 
-    Structure is there if gap (1-SE rule) names more than one segment or the dip test rejects a single mode. Then k
-    is the middle one of three opinions of different kinds: the largest silhouette, the largest Calinski–Harabasz
-    index, and the largest k with a prediction strength of at least 0.8 (without one, the k with the highest). Without
-    structure it is the most reproducible k. No k counts that leaves a segment below `min_share`, unless all do.
-    `tests/benchmarks` has the trial on planted sets that this rule won.
+    Two kinds of evidence name groups. *Valley*: the largest k of which every two segments have clearly fewer
+    customers between them than around their centres, and than references without groups have. *Agreement*: the k on
+    which the classification likelihood and the mixtures agree, for groups that overlap. An agreement wins; with
+    neither there is no structure, and k is the most reproducible one. No k counts that leaves a segment below
+    `min_share`, unless all do. The verdict is *natural* only with a valley at the chosen k and segments that come
+    back (prediction strength and stability of at least 0.8), *reproducible* if they come back without one, and
+    *constructed* if they do not. `tests/benchmarks` has the trial that this rule won.
 
     Parameters
     ----------
     evidence : DataFrame
         As returned by `evidence`.
-    min_share : float, default 0.03
+    min_share : float, default 0.02
         Smallest share of the customers that a segment may have.
     k : int, default 0
         A person's choice, which overrides; 0 for none.
@@ -81,91 +115,158 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.03, k: int = 0) -> Ch
     ------
     DataError
         If `k` is not among the tried ones.
+
+    >>> import numpy as np
+    >>> from segnb.choose_k import evidence
+    >>> X = np.repeat([[0.0, 0], [9, 0], [0, 9]], 30, axis=0) + np.random.default_rng(0).normal(size=(90, 2))
+    >>> decide(evidence(X, k_max=4, n_boot=5, n_refs=3)).sentence()[:19]
+    '3 segments, natural'
     """
     table = evidence.set_index("k")
     tried = table.drop(index=1)
     if k and k not in tried.index:
         raise DataError(f"k={k} was not tried (k = {tried.index.min()} to {tried.index.max()}); widen k_min and k_max")
-    structure, sentence = _structure(table)
-    suggested, why = _suggest(tried, structure, min_share)
+    large = tried["all_rows_smallest_share"] >= min_share
+    separated = _separated(tried)
+    valley = _largest(separated & large)
+    agreed = _agreed(table, large, valley)
+    structure = max(valley, agreed) > 1
+    suggested, why = _suggest(tried, large, valley, agreed)
     chosen = k or suggested
-    by_hand = [f"k = {k} was set by hand; the evidence alone suggests k = {suggested}."] if k else []
-    verdict, comes_back = _verdict(tried.loc[chosen], structure)
-    favourites = favourite_ks(table)
+    back = tried.loc[chosen, ["prediction_strength", "stability"]].min() >= COMES_BACK
+    verdict = ("natural" if separated[chosen] else "reproducible") if back else "constructed"
+    favourites = _favourites(table)
     other = [f"By itself, {name} would choose k = {each}." for name, each in favourites.items() if each != chosen]
-    disagreement = other or [f"All figures favour k = {chosen}."]
-    reasons = [sentence, *by_hand, why, f"With k = {chosen}, {comes_back}"]
-    return Choice(int(chosen), verdict, structure, reasons, disagreement, favourites, bool(k))
-
-
-def favourite_ks(table: pd.DataFrame) -> dict[str, int]:
-    """Return the k that each figure alone would choose; `table` is indexed by k."""
-    return {
-        "silhouette": int(table["silhouette"].idxmax()),
-        "Calinski–Harabasz": int(table["calinski_harabasz"].idxmax()),
-        "Davies–Bouldin": int(table["davies_bouldin"].idxmin()),
-        "gap": int(table["gap_k"].iloc[0]),
-        "prediction strength": _largest_coming_back(table["prediction_strength"]),
-        "stability": int(table["stability"].idxmax()),
-    }
-
-
-def _largest_coming_back(strength: pd.Series) -> int:
-    """Return the largest k with enough prediction strength or, without one, the k with the most."""
-    enough = strength.index[strength >= COMES_BACK]
-    return int(enough.max() if len(enough) else strength.idxmax())
-
-
-def _structure(table: pd.DataFrame) -> tuple[bool, str]:
-    """Return whether there is more than one group, and what says so in a sentence."""
-    gap_k, dip = int(table["gap_k"].iloc[0]), table["dip_p"].iloc[0]
-    by_gap, by_dip = gap_k > 1, dip < _DIP_LEVEL
-    names = f"names {gap_k} segments" if by_gap else "names a single group"
-    modes = "rejects" if by_dip else "does not reject"
-    p = "< 0.001" if dip < 0.001 else f"= {dip:.3f}"
-    sentence = f"The gap statistic {names}, and the dip test {modes} a single mode (p {p})."
-    return bool(by_gap or by_dip), sentence
-
-
-def _suggest(tried: pd.DataFrame, structure: bool, min_share: float) -> tuple[int, str]:
-    """Return the k that the evidence supports, and why in a sentence."""
-    large, note = tried[tried["all_rows_smallest_share"] >= min_share], ""
-    if large.empty:
-        large, note = tried, f"Every k leaves a segment below {min_share:.0%}; sizes are therefore not considered. "
-    strength = large["prediction_strength"]
-    if not structure:
-        k = int((strength + large["stability"]).idxmax())
-        return k, f"{note}Without structure any k is a convenience; k = {k} is the most reproducible one."
-    favourites = favourite_ks(large)
-    opinions = {name: favourites[name] for name in _OPINIONS}
-    k = sorted(opinions.values())[1]
-    said = listed([f"{name} {opinion}" for name, opinion in opinions.items()])
-    return k, f"{note}k = {k} is the middle one of three opinions: {said}."
-
-
-def _verdict(row: pd.Series, structure: bool) -> tuple[str, str]:
-    """Return the verdict on one k, and its figures as the end of a sentence."""
-    strength, stability = row["prediction_strength"], row["stability"]
-    said = (
-        f"other samples of customers give the same segments with a prediction strength of {strength:.2f} and a "
-        f"stability of {stability:.2f}; the smallest segment has {row['smallest_share']:.1%} of the customers."
+    return Choice(
+        k=int(chosen),
+        verdict=verdict,
+        meaning=_meaning(verdict, structure, int(table["all_rows"].iloc[0])),
+        structure=structure,
+        separated=bool(separated[chosen]),
+        nearest=tried.loc[chosen, _PAIR].astype(int).tolist(),
+        depth=float(tried.loc[chosen, "valley_depth"]),
+        reasons=[
+            *_groups(tried, valley, agreed),
+            *([f"k = {k} was set by hand; the evidence alone suggests k = {suggested}."] if k else []),
+            why,
+            *_too_small(separated, large, valley, min_share),
+            _figures(tried.loc[chosen], chosen),
+            *_finer(table, large, chosen),
+        ],
+        disagreement=other or [f"All figures that name a k favour k = {chosen}."],
+        favourites=favourites,
+        overridden=bool(k),
     )
-    if min(strength, stability) < COMES_BACK:
-        return "constructed", said
-    return "natural" if structure else "reproducible", said
 
 
-_ADVICE = {
-    "natural": "The customers fall into groups that can be told apart, and {k} segments describe them. Another sample "
-    "of customers would give the same segments, so plans can be built on them.",
-    "reproducible": "The customers do not fall into clearly separate groups, yet another sample of them would be cut "
-    "into the same {k} segments. They serve as a common language; expect many customers near the borders.",
-    "constructed": "It cannot be shown that the customers fall into {k} groups: another sample would be cut "
-    "elsewhere. The segments are a convenience for planning, not a discovery about the customers.",
-}
+def _separated(tried: pd.DataFrame) -> pd.Series:
+    """Return for each k whether there is a valley between every two segments."""
+    deep = tried["valley_depth"] <= (_BESIDE_REFERENCE * tried["valley_reference"]).clip(upper=_DEEP)
+    return deep & (tried["valley_p"] <= _CHANCE)
 
-_FEW_DRAWS = 20
-"""With fewer pairs of resamples the verdict may hang on a single one."""
+
+def _largest(named: pd.Series) -> int:
+    return int(max(named.index[named], default=1))
+
+
+def _agreed(table: pd.DataFrame, large: pd.Series, valley: int) -> int:
+    """Return the k on which the likelihoods agree, 1 without one.
+
+    The best mixture names it and, of the classification likelihood and the three mixtures, at least two; where there
+    are valleys at another k, at least three. None of the four is further off than two, and no middle is full.
+    """
+    k, votes = _best_mixture(table), [int(table[name].idxmin()) for name in _LIKELIHOODS]
+    agree = votes.count(k) >= (3 if valley > 1 else 2) and all(abs(vote - k) <= 2 for vote in votes)
+    return k if agree and _possible(table, large, k) and table["valley_depth"][k] <= _HARDLY_FULL else 1
+
+
+def _possible(table: pd.DataFrame, large: pd.Series, k: int) -> bool:
+    """Return whether a likelihood may name a k: beyond the largest that was tried, more might do better still."""
+    return 1 < k < table.index.max() and bool(large[k])
+
+
+def _suggest(tried: pd.DataFrame, large: pd.Series, valley: int, agreed: int) -> tuple[int, str]:
+    """Return the k that the evidence supports, and why in a sentence."""
+    if agreed > 1:
+        return agreed, f"k = {agreed} is the number on which the likelihoods agree."
+    if valley > 1:
+        return valley, f"k = {valley} is the largest number with a valley between every two segments."
+    fitting = tried[large] if large.any() else tried
+    k = int((fitting["prediction_strength"] + fitting["stability"]).idxmax())
+    note = "" if large.any() else ", of sizes that are too small at every k"
+    return k, f"Without groups any k is a convenience; k = {k} is the most reproducible one{note}."
+
+
+def _groups(tried: pd.DataFrame, valley: int, agreed: int) -> list[str]:
+    """Return what the two kinds of evidence say of groups, in sentences."""
+    if valley > 1:
+        row = tried.loc[valley]
+        said = f"Every two of {valley} segments have a valley between them, the shallowest {_where(row)}."
+    else:
+        said = "At no k is there a valley between every two segments: somewhere one goes over into another."
+    if agreed > 1:
+        return [said, f"The likelihoods of round groups agree on k = {agreed}."]
+    return [said, "The likelihoods of round groups do not agree on a k."]
+
+
+def _where(row: pd.Series) -> str:
+    (one, other), share = row[_PAIR].astype(int), percent(row["valley_depth"])
+    return f"between {one} and {other}, with {share} as many customers in the middle as at the sparser centre"
+
+
+def _too_small(separated: pd.Series, large: pd.Series, valley: int, min_share: float) -> list[str]:
+    """Return a sentence on a larger k with valleys that leaves a segment below the smallest share."""
+    ruled_out = _largest(separated & ~large)
+    if ruled_out <= valley:
+        return []
+    return [f"k = {ruled_out} has valleys too, but leaves a segment below {min_share:.0%}: see it with min_share."]
+
+
+def _figures(row: pd.Series, k: int) -> str:
+    return (
+        f"With k = {k}, other samples of customers give the same segments with a prediction strength of "
+        f"{row['prediction_strength']:.2f} and a stability of {row['stability']:.2f}; the smallest segment has "
+        f"{row['smallest_share']:.1%} of the customers."
+    )
+
+
+def _finer(table: pd.DataFrame, large: pd.Series, chosen: int) -> list[str]:
+    """Return a sentence on a larger k that one source names: the classification likelihood or the best mixture."""
+    named = {int(table["classification"].idxmin()), _best_mixture(table)}
+    finer = sorted(k for k in named if k > chosen and _possible(table, large, k))
+    return [f"One likelihood names k = {k}, so finer groups may exist; see them with -p k={k}." for k in finer[:1]]
+
+
+def _best_mixture(table: pd.DataFrame) -> int:
+    return int(table[_MIXTURES].min(axis=1).idxmin())
+
+
+def _favourites(table: pd.DataFrame) -> dict[str, int]:
+    """Return the k that each figure alone would choose; a figure that names none is left out."""
+    tried = table.drop(index=1)
+    names = {
+        "silhouette": tried["silhouette"].idxmax(),
+        "Calinski–Harabasz": tried["calinski_harabasz"].idxmax(),
+        "Davies–Bouldin": tried["davies_bouldin"].idxmin(),
+        "gap": table["gap_k"].iloc[0],
+        "prediction strength": max(tried.index[tried["prediction_strength"] >= COMES_BACK], default=None),
+        "stability": tried["stability"][::-1].idxmax(),  # of equals the larger k says more
+        "classification likelihood": table["classification"].idxmin(),
+        "BIC of mixtures": _best_mixture(table),
+    }
+    return {name: int(k) for name, k in names.items() if not pd.isna(k)}
+
+
+def _meaning(verdict: str, structure: bool, customers: int) -> str:
+    """Return what a verdict says of these customers."""
+    meaning = _MEANINGS[_kind(verdict, structure)]
+    if customers >= _FEW_CUSTOMERS:
+        return meaning
+    return f"{meaning}; but {customers} customers are too few to tell a gap from chance"
+
+
+def _kind(verdict: str, structure: bool) -> str:
+    return "constructed groups" if verdict == "constructed" and structure else verdict
 
 
 def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> str:
@@ -185,7 +286,7 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
     weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
     smallest = int(row["all_rows"] * row["all_rows_smallest_share"] + 0.5)
     sentences = [
-        _ADVICE[choice.verdict].format(k=choice.k),
+        _ADVICE[_kind(choice.verdict, choice.structure)].format(k=choice.k),
         f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
         f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
         _weak(weak, choice.verdict),
@@ -196,12 +297,17 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
 
 
 def _weak(segments: list[str], verdict: str) -> str:
+    """Return which segments are not found again; it must hold beside what the verdict says of all of them."""
     if not segments and verdict == "constructed":
-        return "Most customers of each single segment are found together again, but the borders between them move."
+        return "Most customers of each single segment are found together again."
     if not segments:
         return "Each single segment is found again with other customers."
-    named = f"Segment {segments[0]}" if len(segments) == 1 else f"Segments {listed(segments)}"
-    return f"{named} would look different with other customers: handle with care."
+    named = f"segment {segments[0]}" if len(segments) == 1 else f"segments {listed(segments)}"
+    if verdict == "constructed":
+        return f"The least found again: {named}."
+    return (
+        f"That holds of the segments as a whole; {named} would look different with other customers: handle with care."
+    )
 
 
 def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _FEW_DRAWS) -> str:

@@ -4,21 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from diptest import diptest
-from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances_argmin_min
 
 from segnb.choose_k import resampling
 from segnb.choose_k.labelings import silhouettes
 from segnb.choose_k.resampling import Frame, bar, blocks, make_frame
+from segnb.choose_k.separation import likelihoods, spread_ties, valley_table
 from segnb.errors import DataError
 
 _MOST_COLUMNS = 2000
 """Beyond this the distances of customers hardly differ, and the principal axes alone take minutes."""
-
-_DIP_ROWS = 300
-"""Rows whose pairwise distances the dip test looks at."""
 
 
 def evidence(
@@ -28,7 +24,7 @@ def evidence(
     *,
     n_init: int = 10,
     n_boot: int = 50,
-    n_refs: int = 20,
+    n_refs: int = 10,
     sample_rows: int = 20000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -55,11 +51,14 @@ def evidence(
     -------
     DataFrame
         `k`; of the rows used: `rows` (how many), `inertia`, `smallest_share`, `silhouette` (mean),
-        `below_zero_share` (of the silhouettes), `calinski_harabasz`, `davies_bouldin`, `gap`, `gap_se`,
-        `prediction_strength`, `prediction_strength_se`, `stability`, `least_jaccard` (of the segments),
-        `seed_agreement`; for the whole table `gap_k` (the k that gap's 1-SE rule chooses from 1 to k_max) and
-        `dip_p`; and with every row at the nearest of the same centres: `all_rows` (how many), `all_rows_inertia`,
-        `all_rows_smallest_share`, `all_rows_largest_share`.
+        `below_zero_share` (of the silhouettes), `calinski_harabasz`, `davies_bouldin`; `valley_depth` and `valley_p`
+        of the shallowest valley between two segments, `valley_segment` and `valley_other` (which, numbered from the
+        largest on; see `valleys`), `valley_reference` (mean depth in references without groups); `gap`, `gap_se` and
+        `gap_k` (what its 1-SE rule chooses from 1 to k_max, missing where no k keeps the rule); `classification`,
+        `bic_spherical`, `bic_tied`, `bic_diag` (the least value names a k); `prediction_strength`,
+        `prediction_strength_se`, `stability`, `least_jaccard` (of the segments), `seed_agreement`; and with every row
+        at the nearest of the same centres: `all_rows` (how many), `all_rows_inertia`, `all_rows_smallest_share`,
+        `all_rows_largest_share`.
 
     Raises
     ------
@@ -84,10 +83,12 @@ def evidence(
         shown = {k: models[k] for k in [1, *range(k_min, k_max + 1)]}
         parts = [
             _geometry(frame.rows, shown),
-            resampling.gap_statistic(frame.rows, models, n_refs, seed).loc[list(shown)],
+            _valleys(X[frame.positions], shown, seed),
+            resampling.references(frame.rows, models, n_refs, seed).loc[list(shown)],
+            likelihoods(frame.rows, shown, seed),
             _resampled(frame.rows, shown, n_init, n_boot, seed),
         ]
-    table = pd.concat(parts, axis=1).assign(dip_p=_dip_p(X, frame, seed))
+    table = pd.concat(parts, axis=1)
     return table.join(_all_rows(X, frame, shown)).reset_index(names="k")
 
 
@@ -180,52 +181,32 @@ def _resampled(X: np.ndarray, models: Mapping[int, KMeans], n_init: int, n_boot:
         if k == 1:
             return {"prediction_strength": 1.0, "prediction_strength_se": 0.0}
         strength, error = resampling.prediction_strength(X, k, seed)
-        judged, labelings = resampling.bootstrap_labels(X, k, n_boot, seed)
+        samples = resampling.bootstrap(X, k, n_boot, seed)
         return {
             "prediction_strength": strength,
             "prediction_strength_se": error,
-            "stability": resampling.stability(labelings),
-            "least_jaccard": resampling.segment_jaccards(models[k].labels_[judged], labelings, k).min(),
+            "stability": resampling.stability(X, [model for _, model in samples], seed),
+            "least_jaccard": resampling.segment_jaccards(models[k].labels_, samples, k).min(),
             "seed_agreement": resampling.seed_agreement(X, k, n_init, seed),
         }
 
     return pd.DataFrame([figures(k) for k in bar(models, desc="resamples for each k")], index=list(models))
 
 
-def _dip_p(X: np.ndarray, frame: Frame, seed: int) -> float:
-    """Return the p-value against a single mode: the smaller of two dip tests, doubled; 1 below four rows.
+def _valleys(rows: np.ndarray, models: Mapping[int, KMeans], seed: int) -> pd.DataFrame:
+    """Return the shallowest valley between two segments of each k, those numbered from the largest, 1, on."""
+    spread = spread_ties(rows, seed)
 
-    Hartigan's dip on the first principal component and on the pairwise distances of some rows: Hartigan and
-    Hartigan, Ann. Statist. 13, 1985; Adolfsson, Ackerman and Brownstein, Pattern Recognition 88, 2019. Every value
-    that many rows share would be a mode of its own, so rounded values and counts are spread first, see `_untie`.
-    """
-    if len(frame.rows) < 4:
-        return 1.0
-    rng = np.random.default_rng(seed)
-    columns = np.argsort(-np.abs(frame.axes[:, 0]), kind="stable")
-    rows = _untie(X[frame.positions][:, columns] - frame.centre[columns], rng)
-    first = rows @ frame.axes[columns, 0]
-    some = rows if len(rows) <= _DIP_ROWS else rows[rng.choice(len(rows), _DIP_ROWS, replace=False)]
-    return float(min(1.0, 2 * min(diptest(first)[1], diptest(pdist(some))[1])))
+    def shallowest(model: KMeans) -> dict[str, float]:
+        if model.n_clusters == 1:
+            return {}
+        sizes = np.bincount(model.labels_, minlength=model.n_clusters)
+        numbers = np.argsort(np.argsort(-sizes, kind="stable"))
+        pair = valley_table(spread, numbers[model.labels_]).iloc[0]
+        segments = {"valley_segment": pair["segment"] + 1, "valley_other": pair["other"] + 1}
+        return {"valley_depth": pair["depth"], "valley_p": pair["p"]} | segments
 
-
-def _untie(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the matrix with shared values spread evenly, each as far as half way to the next value.
-
-    Only columns with half as many values as rows or fewer are changed: those that were rounded or counted.
-
-    >>> spread = _untie(np.repeat([[1.0], [2.0]], 500, axis=0), np.random.default_rng(0))
-    >>> spread.min().round(1), spread.max().round(1), len(np.unique(spread))
-    (np.float64(0.5), np.float64(2.5), 1000)
-    """
-    spread = X.astype(float)
-    for column in range(X.shape[1]):
-        values, place = np.unique(X[:, column], return_inverse=True)
-        if 2 <= len(values) <= len(X) / 2:
-            half = np.diff(values) / 2
-            low, high = values - np.r_[half[0], half], values + np.r_[half, half[-1]]
-            spread[:, column] = rng.uniform(low[place], high[place])
-    return spread
+    return pd.DataFrame([shallowest(model) for model in models.values()], index=list(models))
 
 
 def _all_rows(X: np.ndarray, frame: Frame, models: Mapping[int, KMeans]) -> pd.DataFrame:

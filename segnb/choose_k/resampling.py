@@ -17,12 +17,19 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from segnb.choose_k.labelings import encode
+from segnb.choose_k.separation import valley_table
 from segnb.tables import LIGHTS
 
 _N_SPLITS = 10
 """Random halvings that prediction strength is averaged over."""
 
-N_SEEDS, SEED_ROWS = 10, 1000
+_STARTS = 3
+"""Restarts of k-means on halves and resamples: with one, what differs is often the start and not the customers."""
+
+_OWN_FITS = 5
+"""Seeds that the rows' own log W is averaged over, so that it has as many starts as each reference has."""
+
+N_SEEDS, SEED_ROWS = 10, 300
 """Seeds whose results are compared with each other, and the rows at most that they are fitted to."""
 
 _RESAMPLE_ROWS = 2500
@@ -121,23 +128,35 @@ def fit_kmeans(X: np.ndarray, k: int, seed: int, n_init: int = 1) -> KMeans:
     return KMeans(k, n_init=n_init, random_state=seed).fit(X)
 
 
-def gap_statistic(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int) -> pd.DataFrame:
-    """Return `gap`, its standard error `gap_se` and `gap_k`, the choice of the 1-SE rule; one row per k.
+def references(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int) -> pd.DataFrame:
+    """Return what rows without groups look like, one row per k: `gap`, `gap_se`, `gap_k` and `valley_reference`.
 
-    The mean of log W over `n_refs` reference sets, drawn uniformly in the box around `X`, whose columns are its
-    principal axes, minus log W of `models`, fitted to `X` for k = 1, 2, …: Tibshirani, Walther and Hastie, J. R.
-    Stat. Soc. B 63, 2001.
+    `n_refs` reference sets are drawn uniformly in the box around `X`, whose columns are its principal axes. Gap is the
+    mean of their log W minus the log W of `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE
+    rule, missing where no k keeps it: Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001.
+    `valley_reference` is their mean depth of the shallowest valley: with many columns or segments k-means finds some
+    valley in any cloud.
     """
     low, high = X.min(axis=0), X.max(axis=0)
 
-    def reference(number: int) -> list[float]:
-        drawn = np.random.default_rng([seed, number]).uniform(low, high, size=X.shape)
-        return [_log_inertia(fit_kmeans(drawn, k, seed + number, n_init=2)) for k in models]
+    def fits(rows: np.ndarray, number: int) -> list[KMeans]:
+        return [fit_kmeans(rows, k, seed + number, n_init=2) for k in models]
 
-    logs = np.array([reference(number) for number in bar(range(n_refs), desc="gap references")])
-    gap = logs.mean(axis=0) - [_log_inertia(model) for model in models.values()]
-    error = logs.std(axis=0) * np.sqrt(1 + 1 / n_refs)
-    return pd.DataFrame({"gap": gap, "gap_se": error, "gap_k": _gap_choice(gap, error)}, index=list(models))
+    logs, depths = [], []
+    for number in bar(range(n_refs), desc="gap references"):
+        drawn = np.random.default_rng([seed, number]).uniform(low, high, size=X.shape)
+        found = fits(drawn, number)
+        logs.append([_log_inertia(model) for model in found])
+        depths.append([_shallowest(drawn, model) for model in found])
+    own = np.mean([[_log_inertia(model) for model in fits(X, number)] for number in range(_OWN_FITS)], axis=0)
+    gap, error = np.mean(logs, axis=0) - own, np.std(logs, axis=0) * np.sqrt(1 + 1 / n_refs)
+    figures = {
+        "gap": gap,
+        "gap_se": error,
+        "gap_k": _gap_choice(gap, error),
+        "valley_reference": np.mean(depths, axis=0),
+    }
+    return pd.DataFrame(figures, index=list(models))
 
 
 def _log_inertia(model: KMeans) -> float:
@@ -145,14 +164,19 @@ def _log_inertia(model: KMeans) -> float:
     return float(np.log(max(model.inertia_, np.finfo(float).tiny)))
 
 
-def _gap_choice(gap: np.ndarray, error: np.ndarray) -> int:
-    """Return the smallest k with gap(k) ≥ gap(k+1) - s(k+1), or the last one; both figures are for k = 1, 2, …
+def _shallowest(rows: np.ndarray, model: KMeans) -> float:
+    """Return the depth of the shallowest valley between a model's segments; missing with one segment."""
+    return valley_table(rows, model.labels_)["depth"].max()
 
-    >>> _gap_choice(np.array([0.1, 0.5, 0.52, 0.4]), np.full(4, 0.05))
-    2
+
+def _gap_choice(gap: np.ndarray, error: np.ndarray) -> float:
+    """Return the smallest k with gap(k) ≥ gap(k+1) - s(k+1), missing without one; both figures are for k = 1, 2, …
+
+    >>> _gap_choice(np.array([0.1, 0.5, 0.52, 0.4]), np.full(4, 0.05)), _gap_choice(np.arange(3.0), np.zeros(3))
+    (2.0, nan)
     """
     enough = np.flatnonzero(gap[:-1] >= gap[1:] - error[1:])
-    return int(enough[0] + 1) if len(enough) else len(gap)
+    return float(enough[0] + 1) if len(enough) else np.nan
 
 
 def prediction_strength(X: np.ndarray, k: int, seed: int) -> tuple[float, float]:
@@ -166,35 +190,42 @@ def prediction_strength(X: np.ndarray, k: int, seed: int) -> tuple[float, float]
 
 
 def _split_strength(X: np.ndarray, k: int, seed: int) -> float:
+    """Return the prediction strength of one halving, the mean of either half predicted by the other."""
     order = np.random.default_rng(seed).permutation(len(X))[: 2 * _RESAMPLE_ROWS]
-    train, test = X[order[::2]], X[order[1::2]]
-    if len(test) < k:
+    halves = X[order[::2]], X[order[1::2]]
+    if len(halves[1]) < k:
         return 0.0
-    own = fit_kmeans(test, k, seed, n_init=3).labels_
-    foreign = fit_kmeans(train, k, seed, n_init=3).predict(test)
+    models = [fit_kmeans(half, k, seed, _STARTS) for half in halves]
+    foreign = [models[1].predict(halves[0]), models[0].predict(halves[1])]
+    return float(np.mean([_kept_together(model.labels_, other) for model, other in zip(models, foreign)]))
+
+
+def _kept_together(own: np.ndarray, foreign: np.ndarray) -> float:
+    """Return the least share, over the segments of one labeling, of pairs that another one keeps together."""
     common = _in_common(own, foreign)
     sizes = common.sum(axis=1)
     kept = (common * (common - 1)).sum(axis=1) / np.maximum(sizes * (sizes - 1), 1)
-    return float(kept[sizes > 0].min())
+    return kept[sizes > 0].min()
 
 
-def bootstrap_labels(X: np.ndarray, k: int, n_boot: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return positions of rows, and their labels by each of `n_boot` models fitted on bootstrap samples of `X`."""
-    judged = _some(len(X), _RESAMPLE_ROWS, seed)
+def bootstrap(X: np.ndarray, k: int, n_boot: int, seed: int) -> list[tuple[np.ndarray, KMeans]]:
+    """Return `n_boot` times the positions of the rows in a bootstrap sample, each counted once, and a model of them."""
 
-    def labels(number: int) -> np.ndarray:
+    def resample(number: int) -> tuple[np.ndarray, KMeans]:
         draw = np.random.default_rng([seed, number])
-        rows = draw.integers(len(X), size=min(len(X), _RESAMPLE_ROWS))
-        return fit_kmeans(X[rows], k, seed + number).predict(X[judged])
+        rows = np.unique(draw.integers(len(X), size=min(len(X), _RESAMPLE_ROWS)))
+        return rows, fit_kmeans(X[rows], min(k, len(rows)), seed + number, _STARTS)
 
-    return judged, [labels(number) for number in range(n_boot)]
+    return [resample(number) for number in range(n_boot)]
 
 
-def stability(labelings: Sequence[np.ndarray]) -> float:
-    """Return the mean adjusted Rand index of labelings by bootstrap models.
+def stability(X: np.ndarray, models: Sequence[KMeans], seed: int) -> float:
+    """Return the mean adjusted Rand index of bootstrap models that all label the same rows.
 
     Each is paired with the next, the last with the first: Dolnicar and Leisch, Marketing Letters 21, 2010.
     """
+    judged = X[_some(len(X), _RESAMPLE_ROWS, seed)]
+    labelings = [model.predict(judged) for model in models]
     return float(np.mean([adjusted_rand(*pair) for pair in pairwise([*labelings, labelings[0]])]))
 
 
@@ -231,22 +262,27 @@ def _in_common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.bincount(one.astype(int) * width + other, minlength=height * width).reshape(height, width)
 
 
-def segment_jaccards(labels: np.ndarray, labelings: Sequence[np.ndarray], k: int) -> np.ndarray:
-    """Return for each segment 0 to k - 1 how well labelings by bootstrap models find it again, 0 to 1.
+def segment_jaccards(labels: np.ndarray, samples: Sequence[tuple[np.ndarray, KMeans]], k: int) -> np.ndarray:
+    """Return for each segment 0 to k - 1 how well models of bootstrap samples find it again, 0 to 1.
 
-    The Jaccard index with the most similar segment of each labeling, averaged over the labelings; 0 for a segment
-    without rows: Hennig, Computational Statistics & Data Analysis 52, 2007.
+    The Jaccard index, on the sample's rows, with the most similar segment of each model, averaged over the samples;
+    0 for a segment without rows: Hennig, Computational Statistics & Data Analysis 52, 2007.
+    """
+    return np.mean([_jaccards(labels[rows], model.labels_, k) for rows, model in samples], axis=0)
 
-    >>> segment_jaccards(np.array([0, 0, 1, 1]), [np.array([5, 5, 6, 6]), np.array([5, 5, 5, 6])], 2).round(2)
-    array([0.83, 0.75])
+
+def _jaccards(labels: np.ndarray, other: np.ndarray, k: int) -> np.ndarray:
+    """Return each segment's Jaccard index with the most similar segment of another labeling of the same rows.
+
+    >>> _jaccards(np.array([0, 0, 1, 1]), np.array([5, 5, 5, 6]), 2).round(2)
+    array([0.67, 0.5 ])
     """
     present, codes = np.unique(labels, return_inverse=True)
+    common = _in_common(codes, other)
+    union = common.sum(axis=1, keepdims=True) + common.sum(axis=0, keepdims=True) - common
     found = np.zeros(k)
-    for other in labelings:
-        common = _in_common(codes, other)
-        union = common.sum(axis=1, keepdims=True) + common.sum(axis=0, keepdims=True) - common
-        found[present] += (common / union).max(axis=1)
-    return found / len(labelings)
+    found[present] = (common / union).max(axis=1)
+    return found
 
 
 def segment_stability(
@@ -296,8 +332,8 @@ def segment_stability(
     frame = make_frame(X, sample_rows, seed)
 
     def found_again(codes: np.ndarray, names: Sequence) -> dict[str, Sequence]:
-        judged, found = bootstrap_labels(frame.rows, len(names), n_boot, seed)
-        jaccards = segment_jaccards(codes[frame.positions][judged], found, len(names))
+        samples = bootstrap(frame.rows, len(names), n_boot, seed)
+        jaccards = segment_jaccards(codes[frame.positions], samples, len(names))
         sizes = np.bincount(codes, minlength=len(names))
         lights = [LIGHTS[max(least for least in LIGHTS if jaccard >= least)] for jaccard in jaccards]
         figures = {"segment": names, "customers": sizes, "share": sizes / len(codes), "jaccard": jaccards}

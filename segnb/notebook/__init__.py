@@ -22,7 +22,7 @@ from segnb.plots.style import THEME
 from segnb.runs.store import Workspace
 from segnb.text import escape, is_share, label, number, percent, probability
 
-_PROBABILITIES = ("p", "p_holm", "dip_p")
+_PROBABILITIES = ("p", "p_holm", "valley_p")
 NAMES = ("column", "feature", "descriptor")
 _DPI = 96
 

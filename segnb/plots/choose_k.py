@@ -101,34 +101,59 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     """
     figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), sharex=True)
     panels = [
+        ("valley_depth", "shallowest valley (lower is deeper)", 1.0),
         ("silhouette", "silhouette", None),
         ("calinski_harabasz", "Calinski–Harabasz", None),
-        ("davies_bouldin", "Davies–Bouldin", None),
         ("gap", "gap", None),
         ("prediction_strength", "prediction strength", COMES_BACK),
         ("stability", "stability", COMES_BACK),
     ]
     for ax, (column, name, threshold) in zip(axes.ravel(), panels):
-        _panel(ax, evidence, column, name, favourites[name], threshold, k)
+        _panel(ax, evidence, column, name, favourites.get(name), threshold, k)
     for ax in axes[-1]:
         ax.set(xlabel="segments k", xticks=evidence["k"])
-    named = ", ".join(f"{name} {choice}" for name, choice in favourites.items())
-    figure.suptitle(f"Each figure's favourite (●): {named}; chosen: {k}", x=0.01, ha="left")
+    figure.suptitle(f"The figures over k; each one's favourite (●), and the chosen k = {k} dashed", x=0.01, ha="left")
     return figure
 
 
 def _panel(
-    ax: Axes, evidence: pd.DataFrame, column: str, name: str, favourite: int, threshold: float | None, k: int
+    ax: Axes, evidence: pd.DataFrame, column: str, name: str, favourite: int | None, threshold: float | None, k: int
 ) -> None:
     errors = evidence["gap_se"] if column == "gap" else None
     ax.errorbar(evidence["k"], evidence[column], yerr=errors, color=ACCENT, marker=".", linewidth=1.5, capsize=3)
     ax.axvline(k, color=MUTED, linestyle="--", linewidth=1)
     if threshold:
         ax.axhline(threshold, color=WARNING, linestyle=":", linewidth=1.5)
-    at = evidence.loc[evidence["k"] == favourite, column]
-    ax.plot([favourite] * len(at), at, "o", color=INK, markersize=8)
-    better = " (lower is better)" if column == "davies_bouldin" else ""
-    ax.set_title(f"{name}{better}", fontsize=10)
+    at = evidence[evidence["k"] == favourite]
+    ax.plot(at["k"], at[column], "o", color=INK, markersize=8)
+    ax.set_title(name, fontsize=10)
+
+
+@styled
+def valley(line: pd.DataFrame, segment: int, other: int, depth: float, ax: Axes | None = None) -> Axes:
+    """Return how densely customers lie between the two segments that are hardest to tell apart: a valley, or none.
+
+    Parameters
+    ----------
+    line : DataFrame
+        As returned by `segnb.choose_k.line_density`.
+    segment, other : int
+        The two segments, `Choice.nearest`.
+    depth : float
+        Customers in the middle as a share of those around the sparser centre, `Choice.depth`.
+    """
+    ax = new_axes(ax, 7.5, 3.2)
+    colours, top = segment_colours([segment, other]), line["density"].max()
+    ax.fill_between(line["along"], line["density"], color="#eceff3")
+    ax.plot(line["along"], line["density"], color=INK, linewidth=2)
+    for place, number in ((0, segment), (1, other)):
+        ax.axvline(place, color=colours[number], linewidth=2)
+        ax.annotate(f" centre of segment {number}", (place, 1.08 * top), fontsize=9)
+    found = "a valley" if depth < 1 else "no valley"
+    ax.set_title(f"Between the two nearest segments: {found}, {percent(depth)} of what the sparser centre holds")
+    ax.set(xlabel="the way from one centre to the other", ylabel="customers", xticks=[0, 0.5, 1], yticks=[])
+    ax.set_ylim(0, 1.2 * top)
+    return ax
 
 
 @styled

@@ -19,8 +19,7 @@ from rich.console import Console
 
 from segnb.data.engines import SCRATCH
 from segnb.errors import DataError, RunError, SegnbError
-from segnb.pages.all_runs import write_all_runs
-from segnb.pages.report import write_index, write_page
+from segnb.pages.report import write_all_runs, write_index, write_page
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import STAGE, STEPS, find_file, is_file, notebook_path, project_folder, sha256, shown, why
 from segnb.runs.kernels import KernelsAhead, declared_parameters, import_lines, load_notebook
