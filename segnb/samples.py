@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from scipy.stats import norm
 
 END = pd.Timestamp("2026-06-30")
 """Last day of the shop's purchase log, which covers the two years up to it."""
@@ -69,26 +70,38 @@ def plant_shop(n_customers: int = 2000, seed: int = 2026) -> Shop:
 
 
 def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return rows drawn from one Gaussian with the means and covariances of `table`: no segments at all.
+    """Return rows that have each column's values and the columns' rank correlations, but no segments.
+
+    Numbers are drawn from one Gaussian and take each column's own values in its order, so that counts, rounded values
+    and one value that many customers share stay what they are; other columns are shuffled. What is gone is which
+    values go together beyond their correlation. A column whose values lie in two heaps of their own keeps these.
 
     Parameters
     ----------
-    table : DataFrame of float, shape (n_rows, n_features)
-        For instance a run's scaled feature matrix.
+    table : DataFrame of shape (n_rows, n_columns)
+        For instance a run's scaled feature matrix, or its customers.
     seed : int, default 0
 
     Returns
     -------
     DataFrame
-        Shape, columns and index as those of `table`.
+        Shape, columns and index as those of `table`; as many values are missing in each column.
 
-    >>> twin = structureless_twin(pd.DataFrame({"a": [0.0, 1, 2, 3], "b": [1.0, 3, 2, 4]}))
-    >>> twin.shape
-    (4, 2)
+    >>> twin = structureless_twin(pd.DataFrame({"a": [0.0, 1, 1, 3], "town": list("xxyz")}))
+    >>> sorted(twin["a"]), sorted(twin["town"])
+    ([0.0, 1.0, 1.0, 3.0], ['x', 'x', 'y', 'z'])
     """
     rng = np.random.default_rng(seed)
-    rows = rng.multivariate_normal(table.mean(), np.atleast_2d(table.cov()), size=len(table))
-    return pd.DataFrame(rows, columns=table.columns, index=table.index)
+    numbers = table.select_dtypes("number")
+    scores = norm.ppf((numbers.rank() - 0.5) / numbers.count())
+    together = pd.DataFrame(scores).corr().fillna(0).to_numpy(copy=True)
+    np.fill_diagonal(together, 1)
+    drawn = rng.multivariate_normal(np.zeros(len(together)), together, len(table), check_valid="ignore")
+    twin = table.apply(lambda column: rng.permutation(column))
+    for name, draws in zip(numbers, drawn.T):
+        known = twin[name].notna()
+        twin.loc[known, name] = np.sort(twin.loc[known, name])[draws[known].argsort().argsort()]
+    return twin
 
 
 def _draw_truth(n_customers: int, rng: np.random.Generator) -> pd.DataFrame:

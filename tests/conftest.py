@@ -23,6 +23,7 @@ from segnb.cluster import assign, centres, fit_segments
 from segnb.data import load_customers
 from segnb.data.behaviour import customer_expression, fetch_customers
 from segnb.data.engines import fetch
+from segnb.disclosure import Door, use_door
 from segnb.history.numbering import number_segments
 from segnb.parameters import Parameters
 from segnb.paths import outputs_folder
@@ -69,9 +70,11 @@ def clv_summary(purchases, as_of):
 
 
 @pytest.fixture(autouse=True)
-def _closed_figures():
+def _as_it_was():
+    """Close what a test drew, and open the door that a notebook's start has set."""
     yield
     plt.close("all")
+    use_door(Door)
 
 
 @pytest.fixture(scope="session")

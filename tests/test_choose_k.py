@@ -126,6 +126,11 @@ def test_smallest_share_limits_k_and_the_reasons_say_so(blob_evidence):
     assert any("sizes that are too small at every k" in reason for reason in decide(flat, min_share=0.4).reasons)
 
 
+def test_shop_is_natural(prepared):
+    choice = decide(evidence(prepared.features))
+    assert (choice.k, choice.verdict, choice.separated) == (5, "natural", True)
+
+
 @pytest.mark.parametrize("k_min", [2, 3, 4])
 def test_structureless_rows_have_no_structure_whatever_k_min(k_min):
     cloud = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)))

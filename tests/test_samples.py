@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from segnb.choose_k import decide, evidence
 from segnb.samples import CATEGORIES, END, MOVES, plant_shop, structureless_twin
 
 DATA = ROOT / "data"
@@ -47,10 +48,21 @@ def test_same_seed_plants_the_same_shop_and_another_does_not():
     assert len(one.purchases) != len(other.purchases)
 
 
-def test_twin_keeps_means_and_covariances(prepared):
+def test_twin_keeps_every_column_and_their_correlations_but_no_segments(prepared):
     twin = structureless_twin(prepared.features)
-    np.testing.assert_allclose(twin.mean(), prepared.features.mean(), atol=0.1)
-    np.testing.assert_allclose(twin.cov(), prepared.features.cov(), atol=0.15)
+    np.testing.assert_array_equal(np.sort(twin, axis=0), np.sort(prepared.features, axis=0))
+    np.testing.assert_allclose(twin.corr("spearman"), prepared.features.corr("spearman"), atol=0.15)
+    choice = decide(evidence(twin, n_boot=10, n_refs=5))
+    assert (choice.structure, choice.separated) == (False, False)
+
+
+def test_twin_of_any_table_keeps_atoms_missing_values_and_levels():
+    table = pd.DataFrame({"orders": [1.0, 1, 1, np.nan, 9], "town": ["x", "y", None, "x", "x"], "same": 2})
+    twin = structureless_twin(table, seed=3)
+    for name in table:
+        pd.testing.assert_series_equal(twin[name].value_counts().sort_index(), table[name].value_counts().sort_index())
+        assert twin[name].isna().sum() == table[name].isna().sum()
+    pd.testing.assert_index_equal(twin.index, table.index)
 
 
 @pytest.mark.parametrize(

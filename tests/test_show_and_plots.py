@@ -34,7 +34,7 @@ def draw_all(prepared, assigned, model, table):
     yield plots.evidence_overview(table, choice.favourites, choice.k)
     labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
     yield plots.clustergram(segment_flows(features, labelings, 5), 5)
-    yield plots.valley(line_density(features, labelings[5] + 1, *choice.nearest), *choice.nearest, choice.depth)
+    yield plots.valley(line_density(features, labelings[5] + 1, *choice.nearest), choice)
     yield plots.segment_stability(segment_stability(features, labelings, n_boot=2), 5)
     yield plots.one_k(table, features, pd.Series(labelings[5] + 1, index=features.index), "orders", "spend")
     yield plots.one_segment(customers, scores.loc[1], segment == 1, "orders")

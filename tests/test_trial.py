@@ -50,7 +50,7 @@ def test_decision_beats_every_single_figure(found):
     assert balanced.idxmax() == "**decision**"
 
 
-@pytest.mark.parametrize("kind", ["far", "counts", "Gaussian"])
+@pytest.mark.parametrize("kind", ["far", "counts", "Gaussian", "one in six figures"])
 def test_stored_evidence_is_what_the_code_computes(stored, kind):
     planted = next(each for each in planted_sets(1, SEED) if each.kind == kind)
     table = evidence(pd.DataFrame(planted.X), **BUDGET)

@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from segnb.choose_k import Choice
 from segnb.disclosure import door
 from segnb.plots.customers import scatter
 from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
@@ -99,9 +100,10 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     k : int
         The chosen number of segments, a dashed line.
     """
+    evidence = evidence.assign(valley_depth=evidence["valley_depth"].clip(upper=2))
     figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), sharex=True)
     panels = [
-        ("valley_depth", "shallowest valley (lower is deeper)", 1.0),
+        ("valley_depth", "shallowest valley (low is deep)", 0.65),
         ("silhouette", "silhouette", None),
         ("calinski_harabasz", "Calinski–Harabasz", None),
         ("gap", "gap", None),
@@ -130,28 +132,28 @@ def _panel(
 
 
 @styled
-def valley(line: pd.DataFrame, segment: int, other: int, depth: float, ax: Axes | None = None) -> Axes:
+def valley(line: pd.DataFrame, choice: Choice, ax: Axes | None = None) -> Axes:
     """Return how densely customers lie between the two segments that are hardest to tell apart: a valley, or none.
 
     Parameters
     ----------
     line : DataFrame
-        As returned by `segnb.choose_k.line_density`.
-    segment, other : int
-        The two segments, `Choice.nearest`.
-    depth : float
-        Customers in the middle as a share of those around the sparser centre, `Choice.depth`.
+        As returned by `segnb.choose_k.line_density` for the two segments, `choice.nearest`.
+    choice : Choice
+        As returned by `segnb.choose_k.decide`.
     """
     ax = new_axes(ax, 7.5, 3.2)
-    colours, top = segment_colours([segment, other]), line["density"].max()
+    colours, top = segment_colours(choice.nearest), line["density"].max()
     ax.fill_between(line["along"], line["density"], color="#eceff3")
     ax.plot(line["along"], line["density"], color=INK, linewidth=2)
-    for place, number in ((0, segment), (1, other)):
+    for place, number in enumerate(choice.nearest):
         ax.axvline(place, color=colours[number], linewidth=2)
         ax.annotate(f" centre of segment {number}", (place, 1.08 * top), fontsize=9)
-    found = "a valley" if depth < 1 else "no valley"
-    ax.set_title(f"Between the two nearest segments: {found}, {percent(depth)} of what the sparser centre holds")
-    ax.set(xlabel="the way from one centre to the other", ylabel="customers", xticks=[0, 0.5, 1], yticks=[])
+    one, other = choice.nearest
+    found = f"A valley even between segments {one}" if choice.separated else f"No clear valley between segments {one}"
+    ax.set_title(f"{found} and {other}: {percent(choice.depth)} as many customers in the middle")
+    ax.set(xlabel="the way from one centre to the other", ylabel="customers", yticks=[])
+    ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     ax.set_ylim(0, 1.2 * top)
     return ax
 

@@ -42,10 +42,12 @@ def resolved(run: str) -> str:
     DataError
         If none was published yet.
     """
-    name = "" if run == LATEST else run
+    if run != LATEST:
+        return run
+    name = ""
     with suppress(OSError, UnicodeDecodeError):
-        name = name or (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
-    if run == LATEST and not name:
+        name = (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
+    if not name:
         raise DataError(f"{LATEST}: no run was published yet in {outputs_folder()}; name a run")
     return name
 
