@@ -35,7 +35,7 @@ soak: $(VENV)/ready
 	$(BIN)/pytest tests/test_fuzz.py --hypothesis-profile=soak
 
 lab: $(VENV)/ready
-	$(BIN)/python -m segnb.notebook.copies lab
+	$(BIN)/python -m segnb.notebook.copies
 	$(BIN)/jupyter lab --notebook-dir . outputs/lab
 
 engines: $(VENV)/engines
@@ -61,7 +61,7 @@ bench-large: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/bench_growth.py
 
 shop: $(VENV)/ready
-	$(BIN)/python -m segnb.samples
+	$(BIN)/python tests/planted_shop.py
 
 $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/uv
 	$(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
@@ -83,7 +83,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 parameters: $(VENV)/ready
-	$(BIN)/python -m segnb.notebook.copies parameters
+	$(BIN)/python tests/parameter_table.py
 
 lock: | $(BIN)/uv
 	$(COMPILE) --upgrade --extra real --extra dev --output-file requirements.lock >/dev/null

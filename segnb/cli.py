@@ -72,16 +72,14 @@ def init(
 ) -> None:
     """Look at the tables and write a commented preset to start from."""
     from segnb.init.preset import new_preset
-    from segnb.paths import why, write_whole
+    from segnb.paths import writable, write_whole
 
     run, text = new_preset(table, log, engine)
     path = out or Path(f"{run}.yaml")
     if path.exists():
         raise DataError(f"{path}: is there already; name another file with -o")
-    try:
+    with writable(path, "name a file where you may write"):
         write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({why(error)}); name a file where you may write") from None
     typer.echo(f"{text}\npreset: {path}; look through it, then: segnb run {path}")
 
 
@@ -115,7 +113,7 @@ def score(
 @app.command()
 def workshop(folder: Annotated[Path, Argument(help="A new folder.")]) -> None:
     """Write a workshop of two hours: learners' copies, solutions, data, a guide and a handout."""
-    from segnb.notebook.workshop import write_workshop
+    from segnb.notebook.copies import write_workshop
 
     made = write_workshop(folder)
     typer.echo(f"workshop: {made}; begin with {made / 'guide.html'}, learners with {made / 'learner' / 'notebooks'}")
@@ -126,7 +124,7 @@ def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
     from segnb.history.snapshots import timeline, timeline_text
     from segnb.pages.report import write_all_runs
-    from segnb.paths import outputs_folder, why
+    from segnb.paths import outputs_folder, writable
     from segnb.runs.store import Run, run_names
 
     names = run_names()
@@ -134,10 +132,8 @@ def runs() -> None:
         typer.echo(f"no runs yet in {outputs_folder()}; make one with: segnb run")
         return
     typer.echo(timeline_text(timeline([Run(name) for name in names])))
-    try:
+    with writable(outputs_folder(), "so there is no page of it"):
         write_all_runs()
-    except OSError as error:
-        raise DataError(f"{outputs_folder()}: cannot be written to ({why(error)}), so there is no page of it") from None
     typer.echo(f"as a page: {outputs_folder() / 'index.html'}")
 
 

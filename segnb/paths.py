@@ -4,11 +4,12 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from segnb.errors import DataError
+from segnb.errors import DataError, SegnbError
 
 EMBEDDED = "duckdb://"
 """DuckDB inside this process, without tables of its own: it reads files."""
@@ -198,6 +199,21 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writable(path: Path, remedy: str, error: type[SegnbError] = DataError) -> Iterator[None]:
+    """Say in one line, with the remedy, why a file or folder cannot be written in this context.
+
+    >>> with writable(Path("out.csv"), "make room"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    segnb.errors.DataError: out.csv: cannot be written (No space left on device); make room
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise error(f"{path}: cannot be written ({why(fault)}); {remedy}") from None
 
 
 def why(error: OSError) -> str:

@@ -35,6 +35,10 @@ class Rule(NamedTuple):
 def row_log(rules: Iterable[Rule]) -> pd.DataFrame:
     """Return the rules as a table, in the order in which they were applied.
 
+    Parameters
+    ----------
+    rules : iterable of Rule
+
     >>> row_log([Rule("without an id", "rows", 10, 2, 8)]).loc[0, "after"]
     np.int64(8)
     """
@@ -43,6 +47,11 @@ def row_log(rules: Iterable[Rule]) -> pd.DataFrame:
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values corrected for their number, missing ones left out (Holm, Scand. J. Statist. 6, 1979).
+
+    Parameters
+    ----------
+    p : array of shape (n_tests,)
+        From 0 to 1, or missing.
 
     >>> holm(np.array([0.01, np.nan, 0.04])).tolist()
     [0.02, nan, 0.04]
@@ -58,6 +67,10 @@ def holm(p: np.ndarray) -> np.ndarray:
 def as_table(X: pd.DataFrame | np.ndarray) -> pd.DataFrame:
     """Return an array as a table whose columns are called x0, x1, …; a table as it is.
 
+    Parameters
+    ----------
+    X : DataFrame or array of shape (n_rows, n_columns)
+
     >>> as_table(np.zeros((2, 2))).columns.tolist()
     ['x0', 'x1']
     """
@@ -66,6 +79,11 @@ def as_table(X: pd.DataFrame | np.ndarray) -> pd.DataFrame:
 
 def as_labels(labels: ArrayLike, index: pd.Index) -> pd.Series:
     """Return labels as a Series with this index: a Series is taken by its index, anything else by position.
+
+    Parameters
+    ----------
+    labels : array or Series of shape (n_rows,)
+    index : Index of length n_rows
 
     Raises
     ------

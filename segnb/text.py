@@ -32,6 +32,10 @@ def visible(value: Any) -> Any:
 def escape(text: object) -> str:
     """Return a text as HTML in which nothing of it is markup and nothing unseen.
 
+    Parameters
+    ----------
+    text : object
+
     >>> escape('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
     """
@@ -40,6 +44,10 @@ def escape(text: object) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return a text in which Markdown finds no markup.
+
+    Parameters
+    ----------
+    text : str
 
     >>> escape_markdown("*big* <b>")
     '\\\\*big\\\\* &lt;b&gt;'
@@ -92,6 +100,10 @@ def percent(share: float) -> str:
 def label(column: str) -> str:
     """Return a column's name as words, days at its end in brackets.
 
+    Parameters
+    ----------
+    column : str
+
     >>> label("days_between_orders"), label("recency_days"), label("share_toys")
     ('days between orders', 'recency (days)', 'share of toys')
     """
@@ -102,6 +114,10 @@ def label(column: str) -> str:
 def listed(items: list[str]) -> str:
     """Return the items as a list in a sentence.
 
+    Parameters
+    ----------
+    items : list of str
+
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
@@ -110,6 +126,11 @@ def listed(items: list[str]) -> str:
 
 def probability(p: float) -> str:
     """Return a p-value with three decimals, or that it is smaller.
+
+    Parameters
+    ----------
+    p : float
+        From 0 to 1.
 
     >>> probability(0.04), probability(1e-9)
     ('0.040', '< 0.001')
@@ -120,6 +141,11 @@ def probability(p: float) -> str:
 def is_share(column: object) -> bool:
     """Return whether a column holds shares from 0 to 1, by its name.
 
+    Parameters
+    ----------
+    column : object
+        Its name.
+
     >>> is_share("discount_share"), is_share("share_toys"), is_share("spend")
     (True, True, False)
     """
@@ -129,6 +155,12 @@ def is_share(column: object) -> bool:
 
 def figure(column: str, value: float) -> str:
     """Return a column's value: shares in percent, the rest as a number.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    value : float
 
     >>> figure("share_toys", 0.25), figure("orders", 3.5)
     ('25%', '3.5')

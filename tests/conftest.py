@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 from engines import EXTRA, FILES, postgres_server, skip_unless
 from hypothesis import settings
 from ibis import _
+from planted_shop import plant_shop
 
 from segnb.cluster import assign, centres, fit_segments
 from segnb.data import load_customers
@@ -29,7 +30,6 @@ from segnb.parameters import Parameters
 from segnb.paths import outputs_folder
 from segnb.prepare import original_units, prepare
 from segnb.runs.store import MANIFEST, Workspace, read_manifest, write_manifest
-from segnb.samples import plant_shop
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("soak", max_examples=3000)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, segnb
 
-from segnb.notebook.copies import main
+from segnb.notebook.copies import copy_notebooks
 from segnb.paths import STEPS, notebook_path
 from segnb.runs.kernels import LEARNERS
 
@@ -78,7 +78,7 @@ def test_in_the_lab_a_dot_is_a_customer(tried):
 
 
 def test_lab_copies_hold_nothing_for_learners_and_a_changed_one_is_kept(project):
-    main("lab")
+    copy_notebooks(project / "outputs" / "lab", LEARNERS)
     copies = {step: project / "outputs" / "lab" / notebook_path(step).name for step in STEPS}
     for step, path in copies.items():
         cells, whole = (nbformat.read(each, as_version=4).cells for each in (path, ROOT / "notebooks" / path.name))
@@ -86,5 +86,5 @@ def test_lab_copies_hold_nothing_for_learners_and_a_changed_one_is_kept(project)
         assert len(cells) == sum(not LEARNERS & set(cell.metadata.get("tags", [])) for cell in whole)
         assert nbformat.read(notebook_path(step), as_version=4).cells == whole
     copies["prepare"].write_text("mine")
-    main("lab")
+    copy_notebooks(project / "outputs" / "lab", LEARNERS)
     assert copies["prepare"].read_text() == "mine"

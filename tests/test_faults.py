@@ -204,7 +204,7 @@ def test_read_only_outputs_are_refused_before_data_are_read(project, survived):
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False)
     (project / "outputs").chmod(0o755)
     assert done.returncode == 2
-    assert "cannot be written to (Permission denied); run segnb where you may write" in done.stderr
+    assert "cannot be written (Permission denied); run segnb where you may write" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert hashes(project / "outputs" / "r") == before
     survived("outputs that are read-only")

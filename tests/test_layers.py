@@ -1,7 +1,9 @@
 """The plan of the package holds: who may import whom, no circle, few rooms, none of them a hall."""
 
 import ast
+import inspect
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,33 @@ def test_rooms_are_few():
     assert len(FILES) <= MOST_MODULES
     inside = [folder(name) for name in FILES]
     assert {each: inside.count(each) for each in inside if inside.count(each) > MOST_FILES} == {}
+
+
+ROOMS = [*sorted(STEPS), "data", "notebook", "plots"]
+MOST_NAMES = 150
+
+
+def public(room):
+    """Return what a folder offers: the functions and classes that its `__init__` names."""
+    named = vars(import_module(f"segnb.{room}")).items()
+    return {
+        name: each
+        for name, each in named
+        if callable(each) and getattr(each, "__module__", "").startswith(f"segnb.{room}.")
+    }
+
+
+def test_public_names_are_few():
+    assert sum(len(public(room)) for room in ROOMS) <= MOST_NAMES
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_docstrings_are_whole(room):
+    for name, each in public(room).items():
+        said = inspect.getdoc(each) or ""
+        if inspect.isclass(each):
+            assert "Attributes\n---" in said or "Parameters\n---" in said, name
+        elif inspect.signature(each).parameters:
+            assert "Parameters\n---" in said, name
+            assert "Returns\n---" in said or said.startswith(("Return ", "Check ")), name
+        assert ">>> " in said, f"{name} has no example"

@@ -8,8 +8,8 @@ import sys
 import nbformat
 import pytest
 from conftest import ROOT
+from parameter_table import parameter_table
 
-from segnb.notebook.copies import parameter_table
 from segnb.parameters import PARAMETERS
 from segnb.paths import STEPS
 

@@ -1,12 +1,12 @@
-"""The planted shop: what stands in data/ is what samples.py plants, and it is what data/README.md says."""
+"""The planted shop: what stands in data/ is what planted_shop.py plants, and it is what data/README.md says."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from planted_shop import CATEGORIES, END, MOVES, plant_shop
 
-from segnb.choose_k import decide, evidence
-from segnb.samples import CATEGORIES, END, MOVES, plant_shop, structureless_twin
+from segnb.choose_k import decide, evidence, structureless_twin
 
 DATA = ROOT / "data"
 

@@ -23,7 +23,7 @@ def test_wheel_carries_what_a_run_needs(installed):
     share = installed / "segnb" / "share"
     for name in ("notebooks/01_prepare.ipynb", "data/shop.yaml", "data/cdnow.yaml", "data/shop_purchases.parquet"):
         assert (share / name).is_file()
-    for name in ("pages/templates/summary.html.j2", "init/preset.yaml.j2", "init/names.yaml", "samples.yaml"):
+    for name in ("pages/templates/summary.html.j2", "init/preset.yaml.j2", "init/names.yaml"):
         assert (installed / "segnb" / name).is_file()
 
 

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 from segnb.errors import DataError
 from segnb.notebook import exercises
-from segnb.notebook.workshop import workshop_parts, write_workshop
+from segnb.notebook.copies import workshop_parts, write_workshop
 from segnb.paths import STEPS, notebook_path
 
 NOTEBOOKS = [notebook_path(step).name for step in STEPS]
@@ -132,7 +132,7 @@ def test_workshop_that_could_not_be_written_leaves_nothing_and_can_be_written_ag
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("segnb.notebook.workshop.shutil.copyfile", full)
+        patch.setattr("segnb.notebook.copies.shutil.copyfile", full)
         with pytest.raises(DataError, match="w: cannot be written .No space left on device"):
             write_workshop(tmp_path / "w")
     assert not list(tmp_path.iterdir())

@@ -72,6 +72,14 @@ class Choice(Finding):
         Each figure's favourite k; a figure that names none is not there.
     overridden : bool
         Whether a person set k.
+
+    >>> import numpy as np
+    >>> from segnb.choose_k import evidence
+    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
+    >>> choice = decide(table)
+    >>> choice.k, choice.verdict, choice.separated
+    (2, 'natural', True)
     """
 
     k: int
@@ -279,6 +287,14 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
     choice : Choice
     stability : DataFrame
         As returned by `segment_stability` for the chosen k, or for several k with it among them.
+
+    >>> import numpy as np
+    >>> from segnb.choose_k import evidence, segment_stability
+    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
+    >>> stability = segment_stability(X, np.repeat([1, 2], 30), n_boot=5)
+    >>> summary(table, decide(table), stability)[:58]
+    'The customers fall into groups that can be told apart, and'
     """
     row = evidence.set_index("k").loc[choice.k]
     if "k" in stability:
@@ -321,6 +337,13 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
         Number of columns that the segments are made from.
     n_boot : int, default 20
         Pairs of resamples that the stability was computed from.
+
+    >>> import numpy as np
+    >>> from segnb.choose_k import evidence
+    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
+    >>> limits(table, decide(table), columns=2)[:33]
+    'All of this is said of 2 columns '
     """
     row, tried = evidence.set_index("k").loc[choice.k], evidence.loc[evidence["k"] > 1, "k"]
     sentences = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import binom, entropy, gaussian_kde
+from scipy.stats import binom, entropy, gaussian_kde, norm
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
@@ -169,6 +169,41 @@ def spread_ties(X: pd.DataFrame | np.ndarray, seed: int = 0) -> np.ndarray:
         if len(values) > 2:
             spread.append(column)
     return np.column_stack(spread) if spread else np.zeros((len(X), 1))
+
+
+def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return rows that have each column's values and the columns' rank correlations, but no segments.
+
+    Numbers are drawn from one Gaussian and take each column's own values in its order, so that counts, rounded values
+    and one value that many customers share stay what they are; other columns are shuffled. What is gone is which
+    values go together beyond their correlation. A column whose values lie in two heaps of their own keeps these.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_rows, n_columns)
+        For instance a run's scaled feature matrix, or its customers.
+    seed : int, default 0
+
+    Returns
+    -------
+    DataFrame
+        Shape, columns and index as those of `table`; as many values are missing in each column.
+
+    >>> twin = structureless_twin(pd.DataFrame({"a": [0.0, 1, 1, 3], "town": list("xxyz")}))
+    >>> sorted(twin["a"]), sorted(twin["town"])
+    ([0.0, 1.0, 1.0, 3.0], ['x', 'x', 'y', 'z'])
+    """
+    rng = np.random.default_rng(seed)
+    numbers = table.select_dtypes("number")
+    scores = norm.ppf((numbers.rank() - 0.5) / numbers.count())
+    together = pd.DataFrame(scores).corr().fillna(0).to_numpy(copy=True)
+    np.fill_diagonal(together, 1)
+    drawn = rng.multivariate_normal(np.zeros(len(together)), together, len(table), check_valid="ignore")
+    twin = table.apply(lambda column: rng.permutation(column))
+    for name, draws in zip(numbers, drawn.T):
+        known = twin[name].notna()
+        twin.loc[known, name] = np.sort(twin.loc[known, name])[draws[known].argsort().argsort()]
+    return twin
 
 
 def likelihoods(rows: np.ndarray, models: Mapping[int, KMeans], seed: int) -> pd.DataFrame:

@@ -171,6 +171,10 @@ def centres(model: KMeans, features: pd.DataFrame, numbers: Sequence[int] | None
         Its columns are those of the centres.
     numbers : sequence of int, optional
         The segments' numbers in the order of the centres.
+
+    >>> features = pd.DataFrame({"a": [0.0, 9, 10, 11]})
+    >>> centres(fit_segments(features, 2), features)["a"].tolist()
+    [10.0, 0.0]
     """
     index = pd.Index(numbers or range(1, model.n_clusters + 1), name="segment")
     return pd.DataFrame(model.cluster_centers_, index=index, columns=features.columns)
@@ -192,6 +196,11 @@ def start_centres(centres: pd.DataFrame, pipeline: Pipeline, columns: list[str])
     ------
     DataError
         If the centres lack a clustering column of this run; all that are missing are listed.
+
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> scaler = StandardScaler().set_output(transform="pandas").fit(pd.DataFrame({"a": [0.0, 2]}))
+    >>> start_centres(pd.DataFrame({"a": [1.0, 2]}), scaler, ["a"])["a"].tolist()
+    [0.0, 1.0]
     """
     missing = [name for name in columns if name not in centres]
     if missing:
@@ -217,6 +226,11 @@ class Numbering:
         The run that numbers and names were carried over from, or "".
     note : str
         Why none were carried over although an earlier run was named, or "".
+
+    Examples
+    --------
+    >>> Numbering([1, 3], [1, 2, 3], {3: "Regulars"}, "june").sentence()
+    'Numbers and names are those of june; a segment that was not there has a new number.'
     """
 
     numbers: list[int]
@@ -244,6 +258,13 @@ class Numbering:
 def first_numbering(k: int, note: str = "") -> Numbering:
     """Return the numbers 1 to k.
 
+    Parameters
+    ----------
+    k : int
+        Number of segments.
+    note : str, optional
+        Why none were carried over.
+
     >>> first_numbering(3).numbers
     [1, 2, 3]
     """
@@ -267,6 +288,10 @@ def carry_numbers(
         Names of the earlier segments.
     source : str
         The earlier run.
+
+    >>> model = KMeans(2, n_init=1, random_state=0).fit([[0.0], [0.0], [9.0]])
+    >>> carry_numbers(model, {0: 4}, used=[1, 4], names={4: "Regulars"}, source="june")[1].numbers
+    [4, 5]
     """
     new = count(max({*used, *survivors.values()}, default=0) + 1)
     given = {position: survivors.get(position) or next(new) for position in range(model.n_clusters)}

@@ -32,6 +32,10 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
     DataFrame
         `algorithm`, `segments` (found), `adjusted_rand` (1 = the same segments, 0 = as by chance) and
         `unassigned` (share of customers that the algorithm leaves out).
+
+    >>> X = pd.DataFrame({"a": np.r_[np.zeros(20), np.ones(20)] + np.arange(40) / 1000})
+    >>> second_opinions(X, pd.Series(np.repeat([1, 2], 20)))["adjusted_rand"].tolist()
+    [1.0, 1.0, 1.0]
     """
     rows = features if len(features) <= _OPINION_ROWS else features.sample(_OPINION_ROWS, random_state=seed)
     k, own = segments.nunique(), segments.loc[rows.index]
@@ -52,6 +56,11 @@ def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[st
         As returned by `assign`.
     opinions : DataFrame
         As returned by `second_opinions`.
+
+    >>> assigned = pd.DataFrame({"segment": [1, 1, 2, 2], "confidence": [0.9, 0.8, 0.01, 0.7]})
+    >>> opinions = pd.DataFrame({"algorithm": ["Ward"], "adjusted_rand": [0.9]})
+    >>> cluster_sentences(assigned, opinions)[1]
+    '25% of the customers lie near a border (confidence below 0.05).'
     """
     shares = assigned["segment"].value_counts(normalize=True)
     border = float((assigned["confidence"] < _NEAR_BORDER).mean())

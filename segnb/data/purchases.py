@@ -44,6 +44,12 @@ class Purchases:
         Of the lines.
     product_categories : ibis.Table or None
         The category of each product, where that stands in a table of its own.
+
+    Examples
+    --------
+    >>> columns = {"date": "ordered_at", "amount": "amount", "category": "category"}
+    >>> open_purchases("data/shop_purchases.parquet", columns, "customer_id").top_categories()
+    ['books', 'garden', 'home', 'kitchen', 'toys']
     """
 
     lines: ibis.Table
@@ -105,6 +111,10 @@ def open_purchases(
     ------
     DataError
         If a file or column is missing, or a date or an amount cannot be read.
+
+    >>> columns = {"order": "order_id", "date": "ordered_at", "amount": "amount"}
+    >>> open_purchases("data/shop_purchases.parquet", columns, "customer_id").counts["customers"]
+    2000
     """
     reading = dict(reading or {})
     pinned = reading.pop("sha256", "")

@@ -78,6 +78,13 @@ def read_table(
 def column_names(source: str, reading: Reading | None = None) -> list[str]:
     """Return the names of the columns of a file that `read_table` would read, without reading its rows.
 
+    Parameters
+    ----------
+    source : str
+        See `segnb.paths.find_file`.
+    reading : mapping of str to str, optional
+        As for `read_table`.
+
     >>> column_names("data/shop_purchases.parquet")[:3]
     ['order_id', 'customer_id', 'ordered_at']
     """

@@ -19,7 +19,7 @@ from segnb.history.numbering import names_of
 from segnb.history.snapshots import snapshot_of
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import why, write_whole
+from segnb.paths import writable, write_whole
 from segnb.prepare import check_numeric, numbers
 from segnb.runs.store import Run, write_csv
 from segnb.text import listed, percent
@@ -173,10 +173,8 @@ def write_scores(scores: Scores, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in writers:
         raise DataError(f"{path}: files ending in {path.suffix!r} are not written; allowed are {', '.join(writers)}")
-    try:
+    with writable(path, "name a file where you may write"):
         write_whole(path, lambda beside: writers[kind](scores.table, beside))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({why(error)}); name a file where you may write") from None
 
 
 def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:

@@ -51,6 +51,16 @@ class Card:
         How well models of other samples find the segment again, 0 to 1 (NaN if it was not looked at).
     light : str
         What that means: "unstable", "doubtful", "stable" or "highly stable", or "".
+
+    Examples
+    --------
+    >>> sizes = pd.DataFrame({"customers": [60, 40], "share": [0.6, 0.4]}, index=[1, 2])
+    >>> effects = pd.DataFrame({"segment": [1, 2], "feature": "orders", "cohens_d": [-0.9, 0.9]})
+    >>> profiles = pd.DataFrame({"segment": [1, 2], "column": "orders", "mean": [2.0, 9.0], "median": [2.0, 8.0]})
+    >>> profiles = profiles.assign(overall=4.8, overall_median=3.0)
+    >>> cards = make_cards(sizes, effects, profiles, pd.Series({1: 0.4, 2: 0.5}))
+    >>> cards[1].name, cards[1].marks
+    ('frequent', ['frequent: orders 8 (median; all customers 3)'])
     """
 
     segment: int
@@ -137,6 +147,14 @@ def make_cards(
     ------
     DataError
         If `names` names a segment that does not exist.
+
+    >>> sizes = pd.DataFrame({"customers": [60, 40], "share": [0.6, 0.4]}, index=[1, 2])
+    >>> effects = pd.DataFrame({"segment": [1, 2], "feature": "orders", "cohens_d": [-0.9, 0.9]})
+    >>> profiles = pd.DataFrame({"segment": [1, 2], "column": "orders", "mean": [2.0, 9.0], "median": [2.0, 8.0]})
+    >>> profiles = profiles.assign(overall=4.8, overall_median=3.0)
+    >>> cards = make_cards(sizes, effects, profiles, pd.Series({1: 0.4, 2: 0.5}))
+    >>> [card.name for card in cards]
+    ['infrequent', 'frequent']
     """
     names, hidden = dict(names or {}), set(door().hidden if withheld is None else withheld)
     if unknown := [str(segment) for segment in names if segment not in sizes.index]:
@@ -166,7 +184,21 @@ def make_cards(
 
 
 def cards_markdown(cards: list[Card]) -> str:
-    """Return all cards as one Markdown text, ready to paste into a document."""
+    """Return all cards as one Markdown text, ready to paste into a document.
+
+    Parameters
+    ----------
+    cards : list of Card
+        As returned by `make_cards`.
+
+    >>> sizes = pd.DataFrame({"customers": [60, 40], "share": [0.6, 0.4]}, index=[1, 2])
+    >>> effects = pd.DataFrame({"segment": [1, 2], "feature": "orders", "cohens_d": [-0.9, 0.9]})
+    >>> profiles = pd.DataFrame({"segment": [1, 2], "column": "orders", "mean": [2.0, 9.0], "median": [2.0, 8.0]})
+    >>> profiles = profiles.assign(overall=4.8, overall_median=3.0)
+    >>> cards = make_cards(sizes, effects, profiles, pd.Series({1: 0.4, 2: 0.5}))
+    >>> cards_markdown(cards).splitlines()[0]
+    '### 1 · infrequent (draft name)'
+    """
     return "\n".join(card.markdown() for card in cards)
 
 

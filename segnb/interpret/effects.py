@@ -219,6 +219,11 @@ def category_effects(
 def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
     """Return the names of the categories that have at most so many levels.
 
+    Parameters
+    ----------
+    descriptors : DataFrame of shape (n_customers, n_descriptors)
+    most : int, default 12
+
     >>> few_levels(pd.DataFrame({"age": [20.0, 30], "city": ["a", "b"]}))
     ['city']
     """

@@ -43,6 +43,12 @@ def segment_sizes(customers: pd.DataFrame, segments: ArrayLike, value: str = "")
 def value_column(customers: pd.DataFrame, wanted: str) -> str:
     """Return `wanted`, or "" for the default where a table has no such column.
 
+    Parameters
+    ----------
+    customers : DataFrame of shape (n_customers, n_columns)
+    wanted : str
+        The parameter `value`; "" for none.
+
     Raises
     ------
     DataError

@@ -46,6 +46,11 @@ class Rules:
         `_LEAST_FIDELITY`.
     fidelity : float
         Cross-validated balanced accuracy of the tree, 0 to 1; NaN if a segment is too small to tell.
+
+    Examples
+    --------
+    >>> describe_by_rules(pd.DataFrame({"orders": [1.0, 2, 3, 8, 9, 10] * 5}), [1, 1, 1, 2, 2, 2] * 5).fidelity
+    1.0
     """
 
     table: pd.DataFrame

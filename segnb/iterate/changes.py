@@ -123,7 +123,21 @@ def _sides(**sides: pd.Series) -> pd.DataFrame:
 
 
 def compared_with(previous: Snapshot, current: Snapshot) -> str:
-    """Return what is compared with what, in words."""
+    """Return what is compared with what, in words.
+
+    Parameters
+    ----------
+    previous, current : Snapshot
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> customers = pd.DataFrame({"spend": [1.0, 2, 3, 80, 90, 95]}, index=list("abcdef"))
+    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
+    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
+    >>> june = Snapshot(customers, ["spend"], pipeline, model, label="june")
+    >>> compared_with(june, june)
+    'Compared with june: 6 customers then, 6 now.'
+    """
     if previous.customers.empty:
         return "Nothing to compare with."
     return (
@@ -132,7 +146,16 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
 
 
 def mobility_sentence(table: pd.DataFrame) -> str:
-    """Return the mobility of a migration table in words, "" for an empty one."""
+    """Return the mobility of a migration table in words, "" for an empty one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by `migration`.
+
+    >>> mobility_sentence(migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2])))
+    'Mobility is 50%: 0% if nobody moved, 100% if today says nothing about before.'
+    """
     moved = "" if table.empty else percent(mobility(table))
     return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
 
@@ -141,6 +164,11 @@ def mobility(table: pd.DataFrame) -> float:
     """Return Shorrocks' mobility of a migration table: 0 if nobody moves, 1 if today says nothing about before.
 
     (k - trace P)/(k - 1), with P the shares of those who are there both times (Shorrocks, Econometrica 46, 1978).
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by `migration`.
 
     >>> mobility(migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 1, 2, 2])))
     0.0
@@ -216,6 +244,17 @@ class Changes:
         Adjusted Rand index of the old and the new model on the new customers, at most 1.
     matches : DataFrame
         Old segments matched to new ones on the new customers, as returned by `match_segments`.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> customers = pd.DataFrame({"spend": [1.0, 2, 3, 80, 90, 95]}, index=list("abcdef"))
+    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
+    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
+    >>> june = Snapshot(customers, ["spend"], pipeline, model, label="june")
+    >>> decompose(june, june).behaviour_excess
+    0.0
     """
 
     before: pd.Series
@@ -259,6 +298,16 @@ def decompose(previous: Snapshot, current: Snapshot, *, n_refits: int = _N_REFIT
     n_refits : int, default 20
         Bootstrap refits for the noise floor.
     seed : int, default 0
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> customers = pd.DataFrame({"spend": [1.0, 2, 3, 80, 90, 95]}, index=list("abcdef"))
+    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
+    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
+    >>> june = Snapshot(customers, ["spend"], pipeline, model, label="june")
+    >>> july = Snapshot(customers.replace(2.0, 99.0), ["spend"], pipeline, model, label="july")
+    >>> round(decompose(june, july).behaviour, 2)
+    0.17
     """
     if previous.customers.empty:
         nobody = pd.Series(dtype=int)

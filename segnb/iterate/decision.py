@@ -43,6 +43,11 @@ class Decision(Finding):
         The earlier segmentation, or "" if there was none.
     figures : dict of str to float
         What decided, for a program to read: shares of customers, and the number of features that drifted.
+
+    Examples
+    --------
+    >>> decide(None).sentence()
+    'keep: This run is the one that later runs are compared with.'
     """
 
     decision: str
@@ -159,6 +164,16 @@ def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int 
         `noise_high` (what refits on bootstrap samples move: mean and 95 % quantile), `unlike` (customers further from
         the old centres than 99 % were at first), `drift` (largest effect of a feature's drift, in standard deviations)
         and `holds` (neither `moved` exceeds `noise_high` by 5 % of the customers, nor are more than 5 % unlike).
+
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> customers = pd.DataFrame({"spend": np.r_[0.0:100, 900:1000]})
+    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
+    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
+    >>> month = Snapshot(customers, ["spend"], pipeline, model)
+    >>> replay([month, month], [0, 30])[["age", "moved", "holds"]].to_dict("records")
+    [{'age': 30, 'moved': 0.0, 'holds': True}]
     """
     if not snapshots:
         return pd.DataFrame()
@@ -177,6 +192,11 @@ def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
 
     The last age up to which it held all the time; the first age where it did not hold at once.
 
+    Parameters
+    ----------
+    replayed : DataFrame
+        As returned by `replay`, at least one row.
+
     >>> refit_interval(pd.DataFrame({"age": [30, 60, 90], "holds": [True, False, True]}))
     (30, True)
     >>> refit_interval(pd.DataFrame({"age": [30, 60, 90], "holds": [True, True, True]}))
@@ -190,9 +210,14 @@ def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
 def replay_sentence(replayed: pd.DataFrame) -> str:
     """Return how often to fit again, and why, in words; "" where nothing was replayed.
 
-    >>> print(replay_sentence(pd.DataFrame({"age": [30], "holds": [True], "moved": [0.1], "noise_high": [0.08]})))
-    Replayed over 30 days, the first model held all the time: a refit moves 10% of the customers at the end, chance \
-alone up to 8.0%. Fitting again is not needed more often than every 30 days.
+    Parameters
+    ----------
+    replayed : DataFrame
+        As returned by `replay`.
+
+    >>> table = pd.DataFrame({"age": [30], "holds": [True], "moved": [0.1], "noise_high": [0.08]})
+    >>> replay_sentence(table)[-58:]
+    'Fitting again is not needed more often than every 30 days.'
     """
     if replayed.empty:
         return ""

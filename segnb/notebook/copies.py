@@ -1,28 +1,23 @@
-"""What is made from the committed notebooks: copies without parts of them, and the table of all parameters."""
+"""Copies of the notebooks: for the lab, and for a workshop with its data, a guide for the teacher and a handout."""
 
-import ast
-import sys
+import os
+import re
+import shutil
 from collections.abc import Set
+from dataclasses import dataclass
 from pathlib import Path
 
+import jinja2
 import nbformat
+from nbconvert.filters import markdown2html
 
-from segnb.paths import STEPS, notebook_path, outputs_folder, project_folder, write_whole
-from segnb.runs.kernels import LEARNERS, load_notebook, parameters_cell
+from segnb.errors import DataError
+from segnb.pages import TEMPLATES, render
+from segnb.paths import STEPS, find_file, notebook_path, outputs_folder, writable, write_whole
+from segnb.runs.kernels import LEARNERS, load_notebook
 
-HEAD = """# The notebooks
-
-One per step, without outputs; `../README.md` says how they are run. Cells tagged `workshop`, `exercise` and
-`solution` are for learners, those tagged `lab` for whoever works in them by hand; a report has neither.
-`papermill --help-notebook 01_prepare.ipynb` lists one notebook's parameters.
-
-## All parameters
-
-Made from the notebooks' parameter cells by `make parameters`.
-
-| parameter | default | steps | meaning |
-|---|---|---|---|
-"""
+DATA = ("shop_customers.csv", "shop_purchases.parquet", "shop_truth.csv")
+_SOLUTION = "solution"
 
 
 def copy_notebooks(folder: Path, leave_out: Set[str]) -> None:
@@ -34,28 +29,94 @@ def copy_notebooks(folder: Path, leave_out: Set[str]) -> None:
             write_whole(target, lambda path, notebook=notebook: nbformat.write(notebook, path))
 
 
-def parameter_table() -> str:
-    """Return the text of notebooks/README.md."""
-    found: dict[str, tuple[str, str, list[int]]] = {}
-    for number, step in enumerate(STEPS, 1):
-        source = parameters_cell(load_notebook(step))
-        for line in ast.parse(source).body:
-            meaning = source.splitlines()[line.end_lineno - 1][line.end_col_offset :].partition("#")[2].strip()
-            found.setdefault(line.target.id, (ast.unparse(line.value), meaning, []))[2].append(number)
-    rows = [
-        f"| `{name}` | `{default}` | {', '.join(map(str, steps))} | {meaning.replace('|', '&#124;')} |"
-        for name, (default, meaning, steps) in found.items()
-    ]
-    return HEAD + "\n".join(rows) + "\n"
+@dataclass(frozen=True)
+class Part:
+    """One step of the workshop, as its notebook tells it."""
+
+    number: int
+    title: str
+    question: str
+    learn: str
+    minutes: int
+    exercises: list[tuple[str, str]]
 
 
-def main(what: str) -> None:
-    """Write `parameters`, notebooks/README.md, or for the `lab` copies of the notebooks into outputs/lab."""
-    if what == "lab":
-        copy_notebooks(outputs_folder() / "lab", LEARNERS)
-    else:
-        write_whole(project_folder() / "notebooks" / "README.md", lambda path: path.write_text(parameter_table()))
+def write_workshop(folder: Path) -> Path:
+    """Write a workshop into a new folder, and return the folder.
+
+    Learners' copies hold the exercises and not their solutions; the others hold both. Each copy is a project of its
+    own, with the built-in shop, so nothing needs the network. `guide` is for the teacher, `handout` one page for all.
+
+    Raises
+    ------
+    DataError
+        If the folder is there already and not empty, or cannot be written.
+    """
+    folder = Path(os.path.abspath(folder))
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise DataError(f"{folder}: is there already; name a new folder, or empty that one")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        with writable(folder, "name a folder where you may write"):
+            _write_all(beside)
+            os.replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _write_all(folder: Path) -> None:
+    for copy, leave_out in (("learner", {_SOLUTION}), ("solution", set())):
+        _write_copy(folder / copy, leave_out)
+    parts = workshop_parts()
+    for name in ("guide", "handout"):
+        text = _text(f"{name}.md.j2", parts)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        page = render("paper.html.j2", title=f"Customer segmentation: {name}", body=markdown2html(text))
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def workshop_parts() -> list[Part]:
+    """Return the parts of the workshop in their order, read from the notebooks.
+
+    >>> [part.minutes for part in workshop_parts()]
+    [25, 30, 20, 30, 15]
+    """
+    return [_part(number, nbformat.read(notebook_path(step), as_version=4)) for number, step in enumerate(STEPS, 1)]
+
+
+def _part(number: int, notebook: nbformat.NotebookNode) -> Part:
+    first = notebook.cells[0].source
+    learn = next(cell.source for cell in notebook.cells if "workshop" in _tags(cell))
+    tasks = [cell.source for cell in notebook.cells if "exercise" in _tags(cell) and cell.cell_type == "markdown"]
+    answers = [cell.source for cell in notebook.cells if _SOLUTION in _tags(cell) and cell.cell_type == "markdown"]
+    return Part(
+        number,
+        re.search(r"^# \d · (.+)$", first, re.M)[1],
+        re.search(r"\*\*The question\.\*\* (.+)$", first, re.M)[1],
+        re.search(r"\*\*You will learn\*\* (.+?) \d+ minutes", learn, re.S)[1],
+        int(re.search(r"(\d+) minutes", learn)[1]),
+        [(re.sub(r"^### .+\n+", "", task), answer) for task, answer in zip(tasks, answers)],
+    )
+
+
+def _write_copy(folder: Path, leave_out: set[str]) -> None:
+    copy_notebooks(folder / "notebooks", leave_out)
+    (folder / "data").mkdir()
+    for name in DATA:
+        shutil.copyfile(find_file(f"data/{name}"), folder / "data" / name)
+
+
+def _tags(cell: nbformat.NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def _text(template: str, parts: list[Part]) -> str:
+    plain = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, keep_trailing_newline=True
+    )
+    return plain.get_template(template).render(parts=parts, minutes=sum(part.minutes for part in parts))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    copy_notebooks(outputs_folder() / "lab", LEARNERS)

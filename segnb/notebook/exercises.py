@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from segnb.cluster import fit_segments
 from segnb.iterate import Changes, Snapshot
-from segnb.notebook import Text
+from segnb.notebook.show import Text
 from segnb.paths import find_file
 
 _TRUTH = "data/shop_truth.csv"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from segnb import plots
 from segnb.disclosure import door
-from segnb.notebook import Picture
+from segnb.notebook.show import Picture
 from segnb.paths import STAGE
 from segnb.text import label, listed, number, percent
 

@@ -25,6 +25,11 @@ def clustergram(flows: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
         As returned by `segnb.choose_k.segment_flows`; those of less than a hundredth of the customers are left out.
     k : int
         The chosen number of segments; a flow has the colour of that segment to which most of it belongs.
+
+    >>> from segnb.choose_k import segment_flows
+    >>> flows = segment_flows([[0.0], [1.0], [5.0]], {2: np.array([0, 0, 1]), 3: np.array([0, 1, 2])}, 2)
+    >>> clustergram(flows, 2).get_xlabel()
+    'segments k'
     """
     ax = new_axes(ax, 9, 5)
     colours = segment_colours(range(1, k + 1))
@@ -66,6 +71,10 @@ def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -
         As returned by `segnb.choose_k.segments`.
     k : int
         The chosen number of segments.
+
+    >>> stability = {"k": 2, "segment": [1, 2], "share": [0.6, 0.4], "jaccard": [0.9, 0.8], "light": "stable"}
+    >>> segment_stability(pd.DataFrame(stability), 2).get_title(loc="left")
+    'Of the 2 segments: 2 stable'
     """
     ax = new_axes(ax, 7.5, 3.6)
     colours = segment_colours(range(1, k + 1))
@@ -99,6 +108,12 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
         Each figure's favourite k, `Choice.favourites`.
     k : int
         The chosen number of segments, a dashed line.
+
+    >>> from segnb.choose_k import decide, evidence
+    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
+    >>> len(evidence_overview(table, decide(table).favourites, 2).axes)
+    6
     """
     evidence = evidence.assign(valley_depth=evidence["valley_depth"].clip(upper=2))
     figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), sharex=True)
@@ -141,6 +156,13 @@ def valley(line: pd.DataFrame, choice: Choice, ax: Axes | None = None) -> Axes:
         As returned by `segnb.choose_k.line_density` for the two segments, `choice.nearest`.
     choice : Choice
         As returned by `segnb.choose_k.decide`.
+
+    >>> from segnb.choose_k import decide, evidence
+    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
+    >>> from segnb.choose_k import line_density
+    >>> valley(line_density(X, np.repeat([1, 2], 30), 1, 2), decide(table)).get_title(loc="left")[:32]
+    'A valley even between segments 1'
     """
     ax = new_axes(ax, 7.5, 3.2)
     colours, top = segment_colours(choice.nearest), line["density"].max()
@@ -172,6 +194,13 @@ def one_k(evidence: pd.DataFrame, rows: pd.DataFrame, segments: pd.Series, x: st
         Segment of each row, 1 to k.
     x, y : str
         Features across and up.
+
+    >>> from segnb.choose_k import decide, evidence
+    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
+    >>> rows, segments = pd.DataFrame(X, columns=["a", "b"]), pd.Series(np.repeat([1, 2], 30))
+    >>> one_k(table, rows, segments, "a", "b").axes[0].get_title(loc="left")
+    '2 segments, in standard deviations'
     """
     k = int(segments.max())
     figure, axes = plt.subplots(2, 2, figsize=(11, 7), width_ratios=[1.3, 1], height_ratios=[1.5, 1])

@@ -28,6 +28,11 @@ def distributions(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
     ----------
     before, after : DataFrame of shape (n_customers, n_columns)
         The same columns before and after cleaning, transforming and scaling; the first eight are drawn.
+
+    >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
+    >>> segments = pd.Series([1, 1, 2, 2])
+    >>> len(distributions(customers, customers).axes)
+    4
     """
     names = [name for name in before if name in after][:MOST]
     across = min(4, len(names))
@@ -66,6 +71,11 @@ def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Ax
         Segment of each customer, same index.
     x, y : str
         Columns across and up. In a report a dot is the mean of neighbours in a segment, otherwise a customer.
+
+    >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
+    >>> segments = pd.Series([1, 1, 2, 2])
+    >>> scatter(customers, segments, "orders", "spend").get_xlabel()
+    'orders'
     """
     ax = new_axes(ax, 7.5, 5)
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax)
@@ -86,6 +96,11 @@ def pca_view(pca: PCA, features: pd.DataFrame, segments: pd.Series, ax: Axes | N
         The scaled matrix.
     segments : Series of shape (n_customers,)
         Segment of each customer, same index.
+
+    >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
+    >>> segments = pd.Series([1, 1, 2, 2])
+    >>> pca_view(PCA(2).fit(customers), customers, segments).get_xlabel()
+    'first direction (100% of the variance)'
     """
     ax = new_axes(ax, 7.5, 5.5)
     flat = 2 - pca.n_components_

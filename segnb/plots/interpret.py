@@ -34,6 +34,10 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
         The segments' names.
     value : str
         What the value shares are of.
+
+    >>> table = pd.DataFrame({"share": [0.6, 0.4]}, index=[1, 2])
+    >>> [tick.get_text() for tick in sizes(table, {1: "Regulars"}).get_yticklabels()]
+    ['1  Regulars', '2  ']
     """
     ax = new_axes(ax, 8, 0.8 + 0.62 * len(table))
     colours, places = list(segment_colours(table.index).values()), np.arange(len(table))
@@ -57,6 +61,10 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
     ----------
     scores : DataFrame
         Segments by features, as returned by `segnb.interpret.centre_scores`.
+
+    >>> scores = pd.DataFrame({"orders": [-0.5, 0.5]}, index=pd.Index([1, 2], name="segment"))
+    >>> centre_heatmap(scores).get_title(loc="left")
+    'What is high (red) and low (blue) in each segment'
     """
     table = scores.dropna(how="all").rename(columns=label).T
     if table.empty:
@@ -87,6 +95,20 @@ def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) 
     """Return box plots of the columns, in original units: all customers in grey, then each segment.
 
     Whiskers reach from the 5 % to the 95 % quantile. No single customer is drawn.
+
+    Parameters
+    ----------
+    customers : DataFrame of shape (n_customers, n_columns)
+        In original units.
+    segments : Series of shape (n_customers,)
+        Segment of each customer, same index.
+    columns : sequence of str
+        Columns with numbers, a panel each.
+
+    >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
+    >>> segments = pd.Series([1, 1, 2, 2])
+    >>> [ax.get_ylabel() for ax in boxes(customers, segments, ["orders", "spend"]).axes]
+    ['orders', 'spend']
     """
     shown = door().members(segments)
     if not shown.any():
@@ -114,6 +136,12 @@ def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> 
         Number of customers of each segment.
     columns : sequence of str
         Columns with categories.
+
+    >>> from segnb.interpret import profiles
+    >>> table = pd.DataFrame({"town": ["here", "here", "there", "there"]})
+    >>> shares = profiles(table, pd.Series([1, 1, 2, 2]))
+    >>> mosaic(shares, pd.Series({1: 2, 2: 2}), ["town"]).axes[0].get_title(loc="left")
+    'town'
     """
     sizes = sizes[door().members(sizes.index.to_series())]
     if sizes.empty or not len(columns):
@@ -197,6 +225,12 @@ def one_segment(customers: pd.DataFrame, scores: pd.Series, member: pd.Series, c
         Who is in the segment, same index as `customers`.
     column : str
         The column to look at closely; in a report bars of few members are left out.
+
+    >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
+    >>> segments = pd.Series([1, 1, 2, 2])
+    >>> drawn = one_segment(customers, pd.Series({"orders": 0.9}, name=2), segments == 2, "orders")
+    >>> drawn.axes[0].get_title(loc="left")
+    'What marks segment 2'
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 0.6 + 0.32 * max(len(scores), 9)))
     ordered = scores.sort_values(key=abs)

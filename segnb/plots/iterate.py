@@ -26,6 +26,11 @@ def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: A
         Segments before and entrants by segments after and leavers; missing counts are left out.
     names : mapping of int to str, optional
         The segments' names, written on the right.
+
+    >>> from segnb.iterate import migration
+    >>> moves = migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2]))
+    >>> alluvial(moves).get_title(loc="left")
+    'In the streams shown 3 customers stayed and 1 moved'
     """
     ax = new_axes(ax, 10 if names else 8.5, 5.2)
     known = counts.fillna(0)
@@ -73,6 +78,10 @@ def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     replayed : DataFrame
         As returned by `segnb.iterate.decision`.
+
+    >>> months = {"age": [30, 60], "moved": [0.02, 0.03], "unlike": [0.01, 0.01], "noise_high": 0.05, "holds": True}
+    >>> replay_curves(pd.DataFrame(months)).get_title(loc="left")
+    'Replayed on the log, the first model held until the end'
     """
     ax = new_axes(ax)
     ax.plot(replayed["age"], replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
@@ -99,6 +108,10 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
         `chance` and `excess` by cause, as returned by `segnb.iterate.Changes.causes`.
     noise_high : float
         What chance alone reaches in 95 of 100 cases, a dashed line.
+
+    >>> causes = pd.DataFrame({"chance": [0.02], "excess": [0.05]}, index=["behaviour"])
+    >>> change_bars(causes, 0.03).get_title(loc="left")
+    'Moved beyond chance: 5.0% by behaviour'
     """
     known = causes.dropna()
     if known.empty:
@@ -127,6 +140,10 @@ def timeline(series: pd.DataFrame) -> Figure:
     series : DataFrame
         One row per run, the earliest first: `run`, `k`, `silhouette`, `decision`, and a column `segment_N` with the
         share of each segment.
+
+    >>> runs = {"run": ["june", "july"], "k": 2, "silhouette": 0.4, "decision": "keep", "segment_1": 1.0}
+    >>> timeline(pd.DataFrame(runs)).get_suptitle()
+    '2 runs of one series: segments, number k and decision'
     """
     if len(series) < 2:
         return None
@@ -163,6 +180,10 @@ def drift_bars(drifts: pd.DataFrame, ax: Axes | None = None, most: int = 15) -> 
     ----------
     drifts : DataFrame
         As returned by `segnb.iterate.drift`; the `most` largest are drawn.
+
+    >>> drifts = pd.DataFrame({"column": ["orders"], "effect": [0.4], "drifted": [True]})
+    >>> drift_bars(drifts).get_title(loc="left")
+    '1 of 1 features drifted beyond chance (orange)'
     """
     shown = drifts.head(most)
     ax = new_axes(ax, 7.5, 0.9 + 0.32 * len(shown))

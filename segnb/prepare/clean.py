@@ -44,6 +44,11 @@ class Prepared:
         The columns that describe segments but do not make them.
     rules : list of Rule
         Lines of the row log.
+
+    Examples
+    --------
+    >>> prepare(pd.DataFrame({"spend": [1.0, 2, 3], "age": [20, 30, 40]}), ["spend"]).descriptors
+    ['age']
     """
 
     customers: pd.DataFrame
@@ -126,6 +131,11 @@ def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
     ------
     DataError
         Naming the first column that is not a number or holds infinite or absurd values.
+
+    >>> check_numeric(pd.DataFrame({"town": ["here", "there"]}))
+    Traceback (most recent call last):
+    segnb.errors.DataError: features: column 'town' is str, not a number; k-means needs numbers, so list it in \
+descriptors instead
     """
     for name, column in table.items():
         if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):

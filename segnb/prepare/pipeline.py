@@ -211,5 +211,13 @@ def original_units(pipeline: Pipeline, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table's columns as float64, true as 1 and false as 0."""
+    """Return the table's columns as float64, true as 1 and false as 0.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_customers, n_columns)
+
+    >>> numbers(pd.DataFrame({"yes": [True, False]}))["yes"].tolist()
+    [1.0, 0.0]
+    """
     return table.astype("float64")

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from segnb.errors import DataError, RunError
-from segnb.paths import FAILED, STAGES, outputs_folder, sync_folder, why
+from segnb.paths import FAILED, STAGES, outputs_folder, sync_folder, writable
 from segnb.runs.store import MANIFEST, WRITTEN_BY, point_to_latest, read_manifest, write_manifest
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -109,16 +109,8 @@ class Stage:
         self.scratch = self.folder.with_name("~scratch")
 
     def __enter__(self) -> "Stage":
-        try:
+        with writable(outputs_folder(), "run segnb where you may write"):
             self._lock = self._locked()
-        except BlockingIOError:
-            raise RunError(
-                f"run={self.name!r}: another process is making this run; wait for it, or give this run another name"
-            ) from None
-        except OSError as error:
-            raise DataError(
-                f"{outputs_folder()}: cannot be written to ({why(error)}); run segnb where you may write"
-            ) from None
         try:
             self._restore()
             self._check_published()
@@ -134,25 +126,21 @@ class Stage:
 
     def open(self, copy_from: Path | None = None, leave_out: Iterable[str] = ()) -> Path:
         """Make the folder, empty or as a copy of an earlier run but for some files, and return it."""
-        try:
+        with writable(outputs_folder(), "make room there", RunError):
             self.scratch.mkdir(parents=True)
             if copy_from:
                 shutil.copytree(copy_from, self.folder, ignore=shutil.ignore_patterns(*leave_out))
             else:
                 self.folder.mkdir()
-        except OSError as error:
-            raise RunError(f"{outputs_folder()}: cannot be written to ({why(error)}); make room there") from None
         return self.folder
 
     def publish(self, manifest: dict[str, Any]) -> Path:
         """Write the manifest last, put the folder in the run's place, and return the run's folder."""
-        try:
+        with writable(self.published, "make room there", RunError):
             write_manifest(self.folder, manifest)
             if self.published.exists():
                 os.replace(self.published, self._aside)
             os.replace(self.folder, self.published)
-        except OSError as error:
-            raise RunError(f"{self.published}: cannot be published ({why(error)}); make room there") from None
         with suppress(OSError):  # it is published, come what may
             sync_folder(self.published.parent)
             if (self.published / "model.skops").is_file():
@@ -210,9 +198,10 @@ class Stage:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if os.path.samestat(os.fstat(lock), os.stat(path)):
                         return lock
-                except OSError:
+                except BlockingIOError:
                     os.close(lock)
-                    raise
+                    words = "another process is making this run; wait for it, or give this run another name"
+                    raise RunError(f"run={self.name!r}: {words}") from None
                 os.close(lock)
 
     def _restore(self) -> None:

@@ -1,4 +1,4 @@
-"""Planted customers whose true segments are known: the built-in shop, made by this module."""
+"""Plant the built-in shop, whose true segments are known: `make shop` writes its files into data/."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from scipy.stats import norm
 
 END = pd.Timestamp("2026-06-30")
 """Last day of the shop's purchase log, which covers the two years up to it."""
 
 CATEGORIES = ("home", "garden", "kitchen", "toys", "books")
 
-_SEGMENTS = pd.DataFrame(yaml.safe_load(Path(__file__).with_name("samples.yaml").read_text(encoding="utf-8"))).T
-"""How the customers of each planted segment behave, and who they are; the units stand in samples.yaml."""
+_SEGMENTS = pd.DataFrame(yaml.safe_load(Path(__file__).with_name("planted_shop.yaml").read_text(encoding="utf-8"))).T
+"""How the customers of each planted segment behave, and who they are; the units stand in planted_shop.yaml."""
 
 MOVES = {"regulars": ("lapsing", 0.05), "bargain hunters": ("regulars", 0.08), "newcomers": ("big baskets", 0.05)}
 """What moves in the last 90 days: from a segment, to another, and which share of it."""
@@ -67,41 +66,6 @@ def plant_shop(n_customers: int = 2000, seed: int = 2026) -> Shop:
     rng = np.random.default_rng(seed)
     truth = _draw_truth(n_customers, rng)
     return Shop(_draw_customers(truth, rng), _draw_purchases(truth, rng), truth)
-
-
-def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return rows that have each column's values and the columns' rank correlations, but no segments.
-
-    Numbers are drawn from one Gaussian and take each column's own values in its order, so that counts, rounded values
-    and one value that many customers share stay what they are; other columns are shuffled. What is gone is which
-    values go together beyond their correlation. A column whose values lie in two heaps of their own keeps these.
-
-    Parameters
-    ----------
-    table : DataFrame of shape (n_rows, n_columns)
-        For instance a run's scaled feature matrix, or its customers.
-    seed : int, default 0
-
-    Returns
-    -------
-    DataFrame
-        Shape, columns and index as those of `table`; as many values are missing in each column.
-
-    >>> twin = structureless_twin(pd.DataFrame({"a": [0.0, 1, 1, 3], "town": list("xxyz")}))
-    >>> sorted(twin["a"]), sorted(twin["town"])
-    ([0.0, 1.0, 1.0, 3.0], ['x', 'x', 'y', 'z'])
-    """
-    rng = np.random.default_rng(seed)
-    numbers = table.select_dtypes("number")
-    scores = norm.ppf((numbers.rank() - 0.5) / numbers.count())
-    together = pd.DataFrame(scores).corr().fillna(0).to_numpy(copy=True)
-    np.fill_diagonal(together, 1)
-    drawn = rng.multivariate_normal(np.zeros(len(together)), together, len(table), check_valid="ignore")
-    twin = table.apply(lambda column: rng.permutation(column))
-    for name, draws in zip(numbers, drawn.T):
-        known = twin[name].notna()
-        twin.loc[known, name] = np.sort(twin.loc[known, name])[draws[known].argsort().argsort()]
-    return twin
 
 
 def _draw_truth(n_customers: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -191,4 +155,4 @@ def _draw_returns(lines: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame
 
 
 if __name__ == "__main__":
-    plant_shop().write(Path("data"))
+    plant_shop().write(Path(__file__).parent.parent / "data")

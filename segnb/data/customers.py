@@ -1,0 +1,295 @@
+"""The customer table: what a person brings and the behaviour in the purchase log, joined on the customer's id."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+from ibis import _
+
+from segnb.data.behaviour import customer_expression, fetch_customers, sampled
+from segnb.data.contract import alike_rule, check_contract, classes_rule
+from segnb.data.engines import connect, engine_table, fetch
+from segnb.data.purchases import Purchases, open_purchases
+from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
+from segnb.errors import DataError
+from segnb.init.guesses import guess_id
+from segnb.parameters import PARAMETERS, Parameters
+from segnb.paths import is_file
+from segnb.tables import Rule
+
+_RESERVED = ("segment", "confidence")
+"""Columns that segnb adds itself, so that a table may not bring them along."""
+
+MOST_CUSTOMERS = 10_000_000
+"""Segments are made from this many customers of a log at most."""
+
+GAP, STRAY = 365, 0.01
+"""So many days without a purchase before at most this share of the lines: their dates are wrong."""
+
+
+@dataclass(frozen=True)
+class CustomerTable:
+    """One row per customer, in original units, and how it came about.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Index: the customer id (text), or the row number where the table has none.
+    behaviours : list of str
+        The numeric columns that k-means uses unless told otherwise: those from the log, or without a log
+        every numeric column.
+    as_of : date or None
+        The snapshot's date; None without a purchase log.
+    categories : list of str
+        The categories that have a share column.
+    rules : list of Rule
+        Lines of the row log.
+    full_window : bool
+        False if the log begins after the window does, so that counts are lower for that reason alone.
+
+    Examples
+    --------
+    >>> load_customers(Parameters(purchases="")).sentence()
+    '2,000 customers, and what their columns hold'
+    """
+
+    table: pd.DataFrame
+    behaviours: list[str]
+    as_of: date | None
+    categories: list[str]
+    rules: list[Rule]
+    full_window: bool = True
+
+    def sentence(self) -> str:
+        """Return how many customers there are, and as of when."""
+        as_of = f" as of {self.as_of}" if self.as_of else ""
+        return f"{len(self.table):,} customers{as_of}, and what their columns hold"
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the figures must know about the time they cover."""
+        if self.full_window:
+            return []
+        return ["The purchase log begins after the window does, so counts are lower for that reason alone."]
+
+
+def load_customers(
+    parameters: Parameters, *, days_earlier: int = 0, categories: list[str] | None = None, log: Purchases | None = None
+) -> CustomerTable:
+    """Return the customer table that the parameters describe.
+
+    With a purchase log there is a row for each customer with an order in the window, and the customer table
+    adds columns; without one the customer table is all there is.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    days_earlier : int, default 0
+        Take the snapshot this many days before `as_of`, from the same log.
+    categories : list of str, optional
+        Categories that get a share column; by default those with the highest spend.
+    log : Purchases, optional
+        The purchase log of `parameters` where it is open already, as `open_log` returns it.
+
+    Raises
+    ------
+    DataError
+        If a table, a column or the id is missing, an id stands for two different rows, or nobody is left.
+
+    >>> load_customers(Parameters(purchases="")).behaviours
+    ['age', 'income']
+    """
+    known, rules = read_customers(parameters) if parameters.customers else (pd.DataFrame(), [])
+    taken = [name for name in _RESERVED if name in known]
+    if taken:
+        names = ", ".join(map(repr, taken))
+        raise DataError(f"{parameters.customers}: column {names} is a name that segnb adds itself; rename it")
+    if not parameters.purchases:
+        return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
+    purchases = log or open_log(parameters)
+    as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
+    categories = purchases.top_categories() if categories is None else categories
+    expression = customer_expression(purchases, as_of, parameters.window_days, categories)
+    some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
+    behaviour = fetch_customers(some)
+    rules += _log_rules(purchases, there or len(behaviour), as_of, parameters)
+    if there:
+        note = f"of {there:,}; segnb score gives the others their segments"
+        rules.append(Rule("sample drawn by the id", "customers", there, there - len(behaviour), len(behaviour), note))
+    if behaviour.empty:
+        window = _window_words(parameters, as_of)
+        raise DataError(
+            f"{parameters.purchases}: no customer has an order in the {window}; change as_of or window_days"
+        )
+    rules += alike_rule(behaviour.index)
+    table, joined = _join(behaviour, known) if parameters.customers else (behaviour, [])
+    full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
+    return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full)
+
+
+def open_log(parameters: Parameters) -> Purchases:
+    """Return the purchase log that the parameters describe.
+
+    Parameters
+    ----------
+    parameters : Parameters
+
+    >>> open_log(Parameters()).counts["customers"]
+    2000
+    """
+    return open_purchases(
+        parameters.purchases,
+        parameters.purchase_columns,
+        parameters.customer_id,
+        products=parameters.products,
+        returns=parameters.returns,
+        reading=parameters.reading,
+        engine=parameters.engine,
+    )
+
+
+def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
+    """Return `as_of`, or the day after the last purchase.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    purchases : Purchases
+        As returned by `open_log`.
+
+    Raises
+    ------
+    DataError
+        If a few purchases lie years after all others, so that they and not the log would say what the day is.
+
+    >>> snapshot_day(Parameters(), open_log(Parameters()))
+    datetime.date(2026, 7, 1)
+    """
+    if parameters.as_of:
+        return date.fromisoformat(parameters.as_of)
+    days = fetch(purchases.lines.group_by("day").agg(lines=_.count()), order_by="day")
+    later = days["lines"][::-1].cumsum()[::-1] <= STRAY * days["lines"].sum()
+    gaps = pd.to_datetime(days["day"]).diff() > pd.Timedelta(days=GAP)
+    if (later & gaps).any():
+        at = (later & gaps).idxmax()
+        raise DataError(
+            f"{parameters.purchases}: {days['lines'][at:].sum():,} order lines from {days['day'][at]} on lie more than "
+            f"{GAP} days after all others, which end on {days['day'][at - 1]}; repair their dates, or say as_of"
+        )
+    return purchases.last_day + timedelta(days=1)
+
+
+def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:
+    counts, unit = purchases.counts, "order lines"
+    left = counts["lines"]
+    rules = cut_rule(parameters.purchases, unit, left) if is_file(parameters.purchases, parameters.engine) else []
+    for name in ("without_customer", "without_date", "without_amount"):
+        rules.append(Rule(f"{name.replace('_', ' ')} left out", unit, left, counts[name], left - counts[name]))
+        left -= counts[name]
+    excludes = parameters.returns == "exclude"
+    note = "left out" if excludes else "netted from the spend"
+    sold = left - counts["not_sales"] * excludes
+    after = purchases.lines.filter(_.day > as_of).agg(lines=_.count())
+    later = int(fetch(after).loc[0, "lines"]) if as_of < purchases.last_day else 0
+    buyers, window = counts["customers"], _window_words(parameters, as_of)
+    return [
+        *rules,
+        Rule("returns and free lines", unit, left, counts["not_sales"], sold, note),
+        Rule(f"after {as_of} left out", unit, sold, later, sold - later),
+        Rule("without an order in the window", "customers", buyers, buyers - there, there, window),
+    ]
+
+
+def _window_words(parameters: Parameters, as_of: date) -> str:
+    return f"{parameters.window_days} days up to {as_of}" if parameters.window_days else f"time up to {as_of}"
+
+
+def _join(behaviour: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, list[Rule]]:
+    both = [name for name in known if name in behaviour]
+    if both:
+        raise DataError(f"customers: column {', '.join(map(repr, both))} is also made from the purchase log; rename it")
+    unknown = int((~behaviour.index.isin(known.index)).sum())
+    inactive = int((~known.index.isin(behaviour.index)).sum())
+    if unknown == len(behaviour):
+        raise DataError(
+            "customers and purchases share no customer id among those who ordered; customer_id must name the same id "
+            "in both, written alike"
+        )
+    buyers, note = len(behaviour), "kept, descriptors missing"
+    rules = [
+        Rule("in the customer table only, left out", "customers", len(known), inactive, len(known) - inactive),
+        Rule("buyers not in the customer table", "customers", buyers, unknown, buyers, note),
+    ]
+    return behaviour.join(known).rename_axis(known.index.name), rules
+
+
+def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return the customer table indexed by id, sorted by it, and the rules it went through.
+
+    Parameters
+    ----------
+    parameters : Parameters
+
+    Raises
+    ------
+    DataError
+        As `load_customers`.
+
+    >>> table, rules = read_customers(Parameters())
+    >>> len(table), rules[0].rule
+    (2000, 'exact duplicate rows dropped')
+    """
+    source, id_column = parameters.customers, parameters.customer_id
+    reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
+    table = _read_source(source, id_column, reading, parameters.engine)
+    rules = cut_rule(source, "customers", len(table)) if is_file(source, parameters.engine) else []
+    untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
+    if untouched and id_column not in table:
+        _check_id_like(table, source)
+        check_contract(table, source)
+        rules += classes_rule(table)
+        table.index = pd.RangeIndex(1, len(table) + 1, name="row")
+        note = f"no column {id_column!r}"
+        return table, [*rules, Rule("row number taken as id", "customers", len(table), 0, len(table), note)]
+    check_columns(table.columns, {"customer_id": id_column}, source)
+    table = ids_as_text(table, id_column)
+    unique = table.drop_duplicates()
+    check_contract(unique, source, id_column)
+    rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
+    rules += classes_rule(unique.drop(columns=id_column))
+    rules += alike_rule(pd.Index(unique[id_column]))
+    return unique.set_index(id_column).sort_index(), [*rules, rule]
+
+
+def has_ids(table: pd.DataFrame | pd.Series) -> bool:
+    """Return whether customers are indexed by ids, which are text, and not by row numbers.
+
+    Parameters
+    ----------
+    table : DataFrame or Series
+        One row per customer.
+
+    >>> has_ids(pd.DataFrame(index=["C1"])), has_ids(pd.DataFrame(index=[1]))
+    (True, False)
+    """
+    return not pd.api.types.is_integer_dtype(table.index)
+
+
+def _read_source(source: str, id_column: str, reading: dict[str, str], engine: str) -> pd.DataFrame:
+    """Return a file, or a table of the engine with its id as text."""
+    if is_file(source, engine):
+        return read_table(source, [id_column], reading)
+    table = engine_table(connect(engine), source, engine)
+    texts = {id_column: table[id_column].cast("string")} if id_column in table.columns else {}
+    return check_table(fetch(table.mutate(**texts)), source)
+
+
+def _check_id_like(table: pd.DataFrame, source: str) -> None:
+    """Refuse a column of distinct whole numbers that is called an id: k-means would take it for a behaviour."""
+    guess = guess_id(table, unique=True)
+    for name in table.select_dtypes("integer"):
+        called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
+        if table[name].is_unique and (called_id or (guess and guess.column == name)):
+            raise DataError(
+                f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
+            )

@@ -1,0 +1,245 @@
+"""What a notebook shows: tables, pictures and computed sentences, escaped, in words too, and fit to leave the house."""
+
+import io
+import os
+import warnings
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from segnb.disclosure import Door, door, use_door
+from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
+from segnb.paths import STAGE
+from segnb.plots.style import THEME
+from segnb.runs.store import Workspace
+from segnb.text import escape, is_share, label, number, percent, probability
+
+_PROBABILITIES = ("p", "p_holm", "valley_p")
+NAMES = ("column", "feature", "descriptor")
+_DPI = 96
+
+
+class Table:
+    """A DataFrame as a person reads it: numbers with sensible digits, shares in percent, nothing unescaped.
+
+    What would tell of too few customers is left out on the way, see `segnb.disclosure`.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_rows, n_columns)
+        Columns whose name ends in "share" hold shares from 0 to 1, those called p hold p-values.
+    caption : str, optional
+        Stands above the table.
+    order : str, optional
+        A column whose largest values, whatever their sign, come first; rows without one are left out.
+    rows : int, optional
+        Show this many rows and say how many there are.
+    folded : bool, default False
+        Open at a click on the caption.
+
+    >>> print(Table(pd.DataFrame({"share": [0.25]})))
+      share
+    0   25%
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, caption: str = "", *, order: str = "", rows: int | None = None, folded: bool = False
+    ):
+        whole = door().disclosed(table)
+        if order in whole:
+            whole = whole.dropna(subset=order).sort_values(order, key=abs, ascending=False, ignore_index=True)
+        shown = whole.head(rows) if rows else whole
+        shares = {name for name in shown if is_share(name) or (name == "overall" and "share" in shown)}
+        cells = {name: [_cell(value, name, name in shares) for value in shown[name]] for name in shown}
+        self.cells = pd.DataFrame(cells, index=shown.index)
+        self.sides = ["right" if pd.api.types.is_numeric_dtype(shown[name]) else "left" for name in shown]
+        self.caption, self.folded = caption, folded
+        self.notes = [f"{len(shown):,} of {len(whole):,} rows"] if len(shown) < len(whole) else []
+        if len(whole) < len(table) or whole.isna().sum().sum() > table.isna().sum().sum():
+            self.notes.append(f"What would tell of fewer than {door().min_cell} customers is withheld (–).")
+
+    def __repr__(self) -> str:
+        return self.cells.to_string()
+
+    def _repr_html_(self) -> str:
+        if self.cells.empty:
+            return ""
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption and not self.folded else ""
+        names = [label(self.cells.index.name or "")][: self._indexed] + [label(name) for name in self.cells]
+        sides = [" "][: self._indexed] + [f' class="{side}" style="text-align:{side}"' for side in self.sides]
+        head = "".join(f'<th scope="col"{side.rstrip()}>{escape(name)}</th>' for name, side in zip(names, sides))
+        rows = "".join(self._row(index, row) for index, row in zip(self.cells.index, self.cells.to_numpy()))
+        table = f'<table class="segnb">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        notes = "".join(f"<p class='more'>{escape(note)}</p>" for note in self.notes)
+        html = f'<div class="scroll">{table}</div>{notes}'
+        return f"<details><summary>{escape(self.caption)}</summary>{html}</details>" if self.folded else html
+
+    @property
+    def _indexed(self) -> bool:
+        """Whether the index says anything."""
+        return not (isinstance(self.cells.index, pd.RangeIndex) and self.cells.index.name is None)
+
+    def _row(self, index: object, row: Iterable[str]) -> str:
+        first = f'<th scope="row">{escape(str(index))}</th>' if self._indexed else ""
+        cells = (f'<td class="{side}" style="text-align:{side}">{escape(c)}</td>' for c, side in zip(row, self.sides))
+        return f"<tr>{first}{''.join(cells)}</tr>"
+
+
+class Text:
+    """Computed sentences as paragraphs or, with `bullets`, as a list; empty ones are left out.
+
+    Parameters
+    ----------
+    *sentences : str
+    bullets : bool, default False
+
+    >>> Text("Two segments.", "", bullets=True)
+    - Two segments.
+    """
+
+    def __init__(self, *sentences: str, bullets: bool = False):
+        self.sentences = [sentence for sentence in sentences if sentence]
+        self.bullets = bullets
+
+    def __repr__(self) -> str:
+        return "\n".join(f"- {each}" if self.bullets else each for each in self.sentences)
+
+    def _repr_html_(self) -> str:
+        if self.bullets:
+            return "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in self.sentences) + "</ul>"
+        return "".join(f"<p>{escape(each)}</p>" for each in self.sentences)
+
+
+class Picture:
+    """A figure as a picture of twice its size on the page, with words for those who can't see it.
+
+    The figure is closed. Without `alt` the words are its titles.
+
+    Parameters
+    ----------
+    drawn : Axes or Figure
+    alt : str, optional
+
+    >>> figure, ax = plt.subplots()
+    >>> _ = ax.set_title("Two hills")
+    >>> Picture(ax)
+    Figure: Two hills
+    """
+
+    def __init__(self, drawn: Axes | Figure, alt: str = ""):
+        figure = drawn if isinstance(drawn, Figure) else drawn.figure
+        self.alt = alt or figure_words(figure)
+        self.width = round(figure.get_figwidth() * _DPI)
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure.savefig(buffer, format="png", dpi=2 * _DPI)
+        plt.close(figure)
+        self.png = buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.alt}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+        data = {"image/png": b64encode(self.png).decode("ascii"), "text/plain": repr(self)}
+        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def start(namespace: Mapping[str, Any]) -> tuple[Parameters, Workspace]:
+    """Check a notebook's parameters, let what it shows look like the rest, and return parameters and files.
+
+    From here on a DataFrame that ends a cell is shown as a `Table` and a figure as a `Picture`. In a report nothing
+    that tells of fewer than `min_cell` customers is shown or written; by hand everything is.
+
+    Parameters
+    ----------
+    namespace : mapping of str to object
+        The notebook's `globals()`.
+
+    Returns
+    -------
+    parameters : Parameters
+    files : Workspace
+        Where the run's artifacts are read and written: by hand in `outputs/lab/<run>/`.
+
+    Raises
+    ------
+    DataError
+        If a parameter has a value that isn't allowed.
+
+    >>> start({"k": 4})[0].k
+    4
+    """
+    parameters = notebook_parameters(namespace)
+    files = Workspace(parameters.run)
+    min_cell = parameters.min_cell if STAGE in os.environ else 1
+    use_door(lambda: Door(min_cell, files.sizes()))
+    mpl.rcParams.update(THEME)
+    warnings.filterwarnings("ignore", "Glyph .* missing from font")  # drawn as boxes; the words beside say them
+    if shell := get_ipython():
+        bundles = shell.display_formatter.mimebundle_formatter
+        for kind in (Axes, Figure):
+            bundles.for_type(kind, lambda drawn, **given: Picture(drawn)._repr_mimebundle_())
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, lambda table: Table(table)._repr_html_())
+        display(settings(parameters, namespace))
+    return parameters, files
+
+
+def settings(parameters: Parameters, used: Iterable[str]) -> Table:
+    """Return the parameters that a step uses with their values; the caption names those that were changed.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    used : iterable of str
+        Names; those of no parameter are ignored.
+
+    >>> settings(Parameters(k=4), ["k", "k_min", "k_max"]).caption
+    'Settings of this step: k = 4; 2 at their defaults'
+    """
+    own = {name: getattr(parameters, name) for name in PARAMETERS if name in set(used)}
+    changed = {name: value for name, value in own.items() if value != PARAMETERS[name].default}
+    rows = {
+        "parameter": list(own),
+        "value": [repr(value) for value in own.values()],
+        "changed": ["changed" if name in changed else "" for name in own],
+        "meaning": [PARAMETERS[name].description for name in own],
+    }
+    told = ", ".join(f"{name} = {value!r}" for name, value in changed.items())
+    rest = f"{len(own) - len(changed)} at their defaults" if changed else "all at their defaults"
+    return Table(pd.DataFrame(rows), f"Settings of this step: {'; '.join(filter(None, [told, rest]))}", folded=True)
+
+
+def figure_words(figure: Figure) -> str:
+    """Return the titles in a figure as one text.
+
+    Parameters
+    ----------
+    figure : Figure
+
+    >>> figure, ax = plt.subplots()
+    >>> _ = ax.set_title("Two hills")
+    >>> figure_words(figure)
+    'Two hills'
+    """
+    titles = [figure.get_suptitle(), *(axes.get_title() or axes.get_title(loc="left") for axes in figure.axes)]
+    return "; ".join(dict.fromkeys(title.replace("\n", " ") for title in titles if title)) or "figure"
+
+
+def _cell(value: object, column: object, is_share: bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or pd.isna(value):
+        return "–"
+    if isinstance(value, (int, float)) or hasattr(value, "dtype"):
+        write = percent if is_share else probability if column in _PROBABILITIES else number
+        return write(float(value))
+    return label(str(value)) if column in NAMES else str(value)
