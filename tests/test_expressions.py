@@ -151,7 +151,7 @@ def test_single_feature_and_equal_distances_give_the_first_segment():
 
 @every_engine
 def test_sample_of_many_customers_is_drawn_by_their_ids(engine, monkeypatch):
-    monkeypatch.setattr("segnb.data.MOST_CUSTOMERS", 500)
+    monkeypatch.setattr("segnb.data.customers.MOST_CUSTOMERS", 500)
     first, again, other = (
         load_customers(check_parameters({"engine": engine, "customers": "", "seed": seed})) for seed in (0, 0, 1)
     )
