@@ -36,6 +36,9 @@ def run(
     strict: Annotated[bool, Option("--strict", help="Exit with 3 when the decision is refit or redesign.")] = False,
 ) -> None:
     """Run the five notebooks and write the report into outputs/RUN."""
+    from segnb.runs import warm_up
+
+    warm_up()
     from segnb.parameters import read_preset, read_values
     from segnb.runs.run import Progress, run_workflow
     from segnb.runs.stage import ended_by_signals
@@ -122,7 +125,7 @@ def workshop(folder: Annotated[Path, Argument(help="A new folder.")]) -> None:
 @app.command()
 def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
-    from segnb.history.snapshots import timeline, timeline_text
+    from segnb.history.series import timeline, timeline_text
     from segnb.pages.report import write_all_runs
     from segnb.paths import outputs_folder, writable
     from segnb.runs.store import Run, run_names

@@ -75,6 +75,9 @@ LAB = "lab"
 STAGE = "SEGNB_STAGE"
 """Environment variable, in the runner's kernels only: the folder in which a run grows before it is published."""
 
+SCRATCH = "SEGNB_SCRATCH"
+"""Environment variable: a folder of the run that is being made, which is removed with all that is in it."""
+
 STAGES = ".stage"
 """The folder among the runs in which they grow, each in a folder of its name, beside its lock."""
 

@@ -127,7 +127,7 @@ SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
 """A run on the table of `write_small`."""
 
 
-FEWER_DRAWS = {"n_boot: int = 50": "n_boot: int = 5", "n_refs: int = 20": "n_refs: int = 5"}
+FEWER_DRAWS = {"n_boot: int = 50": "n_boot: int = 5", "n_refs: int = 10": "n_refs: int = 3"}
 FEWER_DRAWS |= {"replay_months: int = 6": "replay_months: int = 2"}
 
 

@@ -16,10 +16,7 @@ import ibis.expr.datatypes as dt
 import pandas as pd
 
 from segnb.errors import DataError, RunError
-from segnb.paths import EMBEDDED, shown
-
-SCRATCH = "SEGNB_SCRATCH"
-"""Environment variable: the folder of the run that is being made, which is removed with all that is in it."""
+from segnb.paths import EMBEDDED, SCRATCH, shown
 
 
 @cache

@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -17,12 +17,11 @@ import rich.progress
 from nbformat import NotebookNode
 from rich.console import Console
 
-from segnb.data.engines import SCRATCH
 from segnb.errors import DataError, RunError, SegnbError
 from segnb.pages.report import write_all_runs, write_index, write_page
 from segnb.parameters import Parameters, check_parameters
-from segnb.paths import STAGE, STEPS, find_file, is_file, notebook_path, project_folder, sha256, shown, why
-from segnb.runs.kernels import KernelsAhead, declared_parameters, import_lines, load_notebook
+from segnb.paths import SCRATCH, STAGE, STEPS, find_file, is_file, notebook_path, project_folder, sha256, shown, why
+from segnb.runs.kernels import AsyncKernelManager, declared_parameters, execute, fresh_kernels, load_notebook
 from segnb.runs.stage import Stage, open_steps, undisturbed
 from segnb.runs.store import MANIFEST, WRITTEN_BY, check_earlier, check_file, read_manifest, resolved
 
@@ -243,30 +242,29 @@ def _inputs_of(parameters: Parameters) -> dict[str, str]:
 
 
 def _run_steps(job: _Job, stage: Stage, progress: Progress) -> None:
-    """Execute the notebooks one after the other, each in a kernel that has its imports done, and write their pages."""
+    """Execute the notebooks one after the other, and write the page of each while the next one is going."""
     project = str(project_folder())
     own = {"SEGNB_PROJECT": project, STAGE: str(stage.folder), SCRATCH: str(stage.scratch)}
     env = os.environ | own | {"MPLBACKEND": "agg", "TQDM_DISABLE": "1"}
-    notebooks = {step: load_notebook(step) for step in job.steps}
-    warm_ups = [f"{import_lines(each)}\nimport skops.io as _skops" for each in notebooks.values()]
-    with closing(KernelsAhead(warm_ups, env, project)) as kernels, ThreadPoolExecutor(1) as writer:
+    notebooks = [load_notebook(step) for step in job.steps]
+    with fresh_kernels(len(notebooks), env, project) as kernels, ThreadPoolExecutor(1) as writer:
         pages = []
-        for step, notebook in notebooks.items():
+        for step, notebook, kernel in zip(job.steps, notebooks, kernels):
             output = stage.folder / notebook_path(step).name
-            _run_step(job, step, notebook, output, kernels, progress)
+            _run_step(job, step, notebook, output, kernel, progress)
             pages.append(writer.submit(write_page, output, job.parameters.run))
         for page in pages:
             page.result()
 
 
 def _run_step(
-    job: _Job, step: str, notebook: NotebookNode, output: Path, kernels: KernelsAhead, progress: Progress
+    job: _Job, step: str, notebook: NotebookNode, output: Path, kernel: AsyncKernelManager, progress: Progress
 ) -> None:
     values = {name: getattr(job.parameters, name) for name in declared_parameters(notebook)}
     begun, states = time.monotonic(), job.manifest["steps"]
     states[step] = {"state": "begun"}
     with progress.step(step, sum(cell.cell_type == "code" for cell in notebook.cells)) as on_cell:
-        kernels.execute(notebook, output, values, on_cell)
+        execute(kernel, notebook, output, values, on_cell)
     states[step] = {"state": "done", "seconds": round(time.monotonic() - begun, 2)}
 
 

@@ -3,10 +3,10 @@
 import io
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from unittest import mock
 
@@ -16,11 +16,12 @@ from nbformat.v4 import new_code_cell
 
 import segnb.runs.run  # noqa: F401
 from segnb.paths import STEPS, notebook_path
-from segnb.runs.kernels import QUIET, KernelsAhead, import_lines, load_notebook, papermill
+from segnb.runs import QUIET
+from segnb.runs.kernels import load_notebook, papermill
 from segnb.runs.run import Progress, run_workflow
 
-ROUNDS = 3
-NOTHING = """import segnb.notebook
+ROUNDS = 5
+NOTHING = """import segnb.notebook.show
 
 class _Nothing:
     def __getattr__(self, name):
@@ -30,7 +31,7 @@ class _Nothing:
         return {"text/plain": ""}, {}
 
 plots = panels = _Nothing()
-segnb.notebook.Picture = lambda *drawn, **how: _Nothing()"""
+segnb.notebook.show.Picture = lambda *drawn, **how: _Nothing()"""
 """What a notebook without figures runs after its imports."""
 
 
@@ -49,14 +50,6 @@ def plain_imports(project: Path) -> None:
             progress_bar=False,
             extra_arguments=QUIET,
         )
-
-
-def imports_ahead(project: Path) -> None:
-    """Let segnb's runner run the notebooks' imports only, kernels started ahead."""
-    warm_ups = [import_lines(load_notebook(step)) for step in STEPS]
-    with closing(KernelsAhead(warm_ups, os.environ, str(project))) as kernels:
-        for step in STEPS:
-            kernels.execute(only_imports(step), project / f"{step}.ipynb", {})
 
 
 def no_figures(project: Path) -> None:
@@ -81,27 +74,31 @@ def only_imports(step: str) -> NotebookNode:
     return notebook
 
 
-def seconds(work: Callable[[Path], None], project: Path) -> float:
-    """Return how long a piece of work takes."""
+WORKS = {work.__name__: work for work in (whole_run, plain_imports, no_figures)}
+
+
+def seconds(work: str, project: str) -> float:
+    """Return how long a piece of work takes in a process of its own, as at the command line."""
     begun = time.perf_counter()
-    work(project)
+    env = os.environ | {"SEGNB_PROJECT": project}
+    subprocess.run([sys.executable, __file__, work, project], env=env, check=True)
     return time.perf_counter() - begun
 
 
 def main() -> None:
     """Print the medians and the ratios."""
-    works = (whole_run, plain_imports, imports_ahead, no_figures)
     with tempfile.TemporaryDirectory() as project:
-        os.environ["SEGNB_PROJECT"] = project
-        rounds = [[seconds(work, Path(project)) for work in works] for _ in range(ROUNDS + 1)][1:]
-    for work, measured in zip(works, zip(*rounds)):
-        print(f"{work.__name__:16}{statistics.median(measured):8.1f} s (median of {ROUNDS})")
-    for name, position in (("plain imports", 1), ("imports ahead", 2)):
-        ratio = statistics.median(each[0] / each[position] for each in rounds)
-        print(f"whole run / {name}: {ratio:.2f}{' (goal 1.4)' if position == 1 else ''}")
-    share = statistics.median(1 - each[3] / each[0] for each in rounds)
+        rounds = [[seconds(work, project) for work in WORKS] for _ in range(ROUNDS)]
+    for work, measured in zip(WORKS, zip(*rounds)):
+        print(f"{work:16}{statistics.median(measured):8.1f} s (median of {ROUNDS})")
+    ratio = statistics.median(run / imports for run, imports, _ in rounds)
+    print(f"whole run / plain imports: {ratio:.2f} (goal 1.4)")
+    share = statistics.median(1 - bare / run for run, _, bare in rounds)
     print(f"figures and pages: {share:.0%} of the whole run's time (goal: at most a third)")
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        WORKS[sys.argv[1]](Path(sys.argv[2]))
+    else:
+        main()
