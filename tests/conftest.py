@@ -149,6 +149,23 @@ def write_small(folder):
     return folder
 
 
+@pytest.fixture(scope="session")
+def good(tmp_path_factory):
+    """A project with a whole run `r` on the small table; for tests that change nothing in it."""
+    folder = write_small(tmp_path_factory.mktemp("good"))
+    done = segnb("run", *SMALL, "--run", "r", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def begun(good, tmp_path):
+    """A copy of that project, to go on from or to break."""
+    folder = tmp_path / "project"
+    shutil.copytree(good, folder)
+    return folder
+
+
 @pytest.fixture
 def survived(record_property):
     """Take down a fault that harmed nothing, for the table at the end."""

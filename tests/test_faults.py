@@ -11,7 +11,7 @@ import time
 import pandas as pd
 import psutil
 import pytest
-from conftest import ROOT, SMALL, segnb, write_small
+from conftest import ROOT, SMALL, segnb
 
 from segnb.errors import DataError, RunError
 from segnb.paths import STEPS, notebook_path, sha256
@@ -33,21 +33,9 @@ FAULTS = os.pathsep.join([str(ROOT / "tests" / "faults"), str(ROOT)])
 soak = pytest.mark.soak
 
 
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    """A project with a whole run `r` on a small table."""
-    folder = write_small(tmp_path_factory.mktemp("good"))
-    done = segnb("run", *SMALL, "--run", "r", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
 @pytest.fixture
-def project(good, tmp_path):
-    """A copy of that project for a test to break."""
-    folder = tmp_path / "project"
-    shutil.copytree(good, folder)
-    return folder
+def project(begun):
+    return begun
 
 
 def hashes(run):

@@ -196,9 +196,8 @@ def break_notebook(project, step, source):
     nbformat.write(notebook, path)
 
 
-def test_failing_cell_exits_with_1_and_keeps_the_partial_notebook(small):
-    good = segnb("run", *SMALL, "--run", "r", cwd=small)
-    assert good.returncode == 0, good.stderr
+def test_failing_cell_exits_with_1_and_keeps_the_partial_notebook(begun):
+    small = begun
     before = {path.name: sha256(path) for path in (small / "outputs" / "r").iterdir()}
     break_notebook(small, "cluster", "1 / 0")
     done = segnb("run", *SMALL, "--run", "r", cwd=small)
@@ -279,21 +278,19 @@ def test_run_can_end_early_and_be_continued(small):
     assert listed[1].split()[:3] == ["r", "–", "3"]
 
 
-def test_compared_with_an_earlier_run(small):
+def test_compared_with_an_earlier_run(begun):
+    small, features = begun, ["feature1", "feature2", "feature3"]
     table = pd.read_csv(small / "customer_data.csv")
-    table.insert(0, "customer_id", [f"c{number:02d}" for number in range(len(table))])
+    table.loc[:2, features] += 6
     table.to_csv(small / "customer_data.csv", index=False)
-    assert segnb("run", *SMALL, "--run", "one", "--until", "cluster", cwd=small).returncode == 0
-    table.loc[:2, ["feature1", "feature2", "feature3"]] += 6
-    table.to_csv(small / "customer_data.csv", index=False)
-    done = segnb("run", *SMALL, "--run", "two", "-p", "previous=one", "--strict", cwd=small)
+    done = segnb("run", *SMALL, "--run", "two", "-p", "previous=r", "--strict", cwd=small)
     assert done.returncode == 0, done.stderr
     decision = read(small / "outputs" / "two", "decision.json")
     assert decision["decision"] == "rescore"
-    assert decision["compared_with"] == "one"
+    assert decision["compared_with"] == "r"
     few = table.assign(feature1=table["feature1"] * 40)
     few.to_csv(small / "customer_data.csv", index=False)
-    strict = segnb("run", *SMALL, "--run", "three", "-p", "previous=one", "--strict", cwd=small)
+    strict = segnb("run", *SMALL, "--run", "three", "-p", "previous=r", "--strict", cwd=small)
     assert read(small / "outputs" / "three", "decision.json")["decision"] in ("refit", "redesign")
     assert strict.returncode == 3
 
@@ -322,11 +319,10 @@ def test_log_that_does_not_fill_the_earlier_window_is_not_compared(small, shop):
     assert "does not fill a window of 365 days" in decision["reasons"][0]
 
 
-def test_start_from_keeps_the_numbers(small):
-    assert segnb("run", *SMALL, "--run", "one", "--until", "cluster", cwd=small).returncode == 0
-    done = segnb("run", *SMALL, "--run", "two", "-p", "start_from=one", "--until", "cluster", cwd=small)
+def test_start_from_keeps_the_numbers(begun):
+    done = segnb("run", *SMALL, "--run", "two", "-p", "start_from=r", "--until", "cluster", cwd=begun)
     assert done.returncode == 0, done.stderr
-    one, two = (pd.read_parquet(small / "outputs" / name / "segments.parquet") for name in ("one", "two"))
+    one, two = (pd.read_parquet(begun / "outputs" / name / "segments.parquet") for name in ("r", "two"))
     assert one["segment"].equals(two["segment"])
 
 
@@ -388,8 +384,8 @@ def test_file_beside_the_caller_is_the_one_that_is_read_and_recorded(small):
     assert read_manifest(made)["inputs"] == {"sub/customer_data.csv": digest}
 
 
-def test_continued_run_records_what_its_first_step_read(small):
-    assert segnb("run", *SMALL, "--run", "r", "--until", "cluster", cwd=small).returncode == 0
+def test_continued_run_records_what_its_first_step_read(begun):
+    small = begun
     inputs = read_manifest(small / "outputs" / "r")["inputs"]
     pd.read_csv(small / "customer_data.csv").head(40).to_csv(small / "customer_data.csv", index=False)
     done = segnb("run", "--run", "r", "--from", "cluster", "--until", "cluster", "-p", "n_init=2", cwd=small)
@@ -403,8 +399,8 @@ def test_values_are_checked_beside_those_of_the_run_that_is_continued(small):
     assert done.returncode == 0, done.stderr
 
 
-def test_remains_of_a_failed_attempt_do_not_stand_in_for_the_good_run(small):
-    assert segnb("run", *SMALL, "--run", "r", "--until", "interpret", cwd=small).returncode == 0
+def test_remains_of_a_failed_attempt_do_not_stand_in_for_the_good_run(begun):
+    small = begun
     remains = small / "outputs" / "r.failed"
     shutil.copytree(small / "outputs" / "r", remains)
     write_manifest(remains, read_manifest(remains) | {"state": "failed", "steps": {}})

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import time
 
 import nbformat
@@ -17,6 +18,7 @@ from segnb.errors import DataError
 from segnb.notebook import exercises
 from segnb.notebook.copies import workshop_parts, write_workshop
 from segnb.paths import STEPS, notebook_path
+from segnb.runs.kernels import fresh_kernels
 
 NOTEBOOKS = [notebook_path(step).name for step in STEPS]
 
@@ -27,19 +29,14 @@ def workshop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workshop") / "w"
     done = segnb("workshop", folder, cwd=folder.parent)
     assert done.returncode == 0, done.stderr
-    seconds = {}
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("SEGNB_PROJECT", "SEGNB_STAGE"):
-            patch.delenv(name, raising=False)
-        for copy in ("learner", "solution"):
-            for name in NOTEBOOKS:
+    seconds, clean = {}, {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+    for copy in ("learner", "solution"):
+        with fresh_kernels(len(NOTEBOOKS), clean, str(folder / copy / "notebooks")) as kernels:
+            for name, kernel in zip(NOTEBOOKS, kernels):
                 begun = time.monotonic()
                 notebook = nbformat.read(folder / copy / "notebooks" / name, as_version=4)
                 with_fewer_draws(notebook)
-                path = {"metadata": {"path": str(folder / copy / "notebooks")}}
-                client = NotebookClient(notebook, timeout=300, resources=path)
-                client.extra_arguments = ["--log-level=50"]
-                client.execute()
+                NotebookClient(notebook, km=kernel, timeout=300).execute(cleanup_kc=True)
                 nbformat.write(notebook, folder / f"{copy}-{name}")
                 seconds[copy, name] = time.monotonic() - begun
     print({key: round(value, 1) for key, value in seconds.items()})

@@ -54,6 +54,7 @@ def be_kernel(connection_file: str, env: Mapping[str, str], folder: str) -> None
         os._exit(1)
 
     os.setsid()
+    os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
     tqdm.set_lock(RLock())  # its own, between processes, would be left behind by a kernel that is ended at once

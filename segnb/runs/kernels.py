@@ -125,8 +125,9 @@ class _Child:
         return self.process.exitcode
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self.process.pid, number)
+        """Send it a signal; one that has ended hears nothing."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
 
 
 class _ForkedEngine(Engine):
