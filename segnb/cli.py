@@ -54,6 +54,8 @@ def run(
     except KeyboardInterrupt:
         typer.echo("segnb: interrupted", err=True)
         raise typer.Exit(130) from None
+    for sentence in _json(folder / "prepare.json").get("left_out", []):
+        typer.echo(sentence)
     choice, decision = _json(folder / "choice.json"), _json(folder / "decision.json").get("decision", "")
     made = f"k = {choice['k']}, {choice['verdict']}" if choice else "k not chosen"
     typer.echo(f"{made}{', ' if decision else ''}{decision} ({time.monotonic() - begun:.1f} s)")
@@ -77,13 +79,18 @@ def init(
     from segnb.init.preset import new_preset
     from segnb.paths import writable, write_whole
 
-    run, text = new_preset(table, log, engine)
+    run, text, months = new_preset(table, log, engine)
     path = out or Path(f"{run}.yaml")
     if path.exists():
         raise DataError(f"{path}: is there already; name another file with -o")
     with writable(path, "name a file where you may write"):
         write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
-    typer.echo(f"{text}\npreset: {path}; look through it, then: segnb run {path}")
+    if len(months):
+        told = months.to_string(na_rep="–", float_format=lambda value: f"{value:,.2f}".removesuffix(".00"))
+        typer.echo(f"{text}\nThe log by month, to hold against the shop's own figures:\n{told}")
+    else:
+        typer.echo(text)
+    typer.echo(f"preset: {path}; look through it, then: segnb run {path}")
 
 
 @app.command()

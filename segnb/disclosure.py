@@ -201,6 +201,10 @@ def _folded(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     return counts.T.groupby(lambda level: OTHER_LEVELS if level in rare else level).sum().T
 
 
+def _fit_months(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    return table.astype(float).mask(table["customers"].between(1, door.min_cell - 1), axis=0)
+
+
 def _fit_matches(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     figures = table[table.columns.intersection(["shared", "jaccard", "overlap"])].astype(float)
     return table.assign(**figures.mask(table["shared"].between(1, door.min_cell - 1), axis=0))
@@ -232,6 +236,7 @@ _FIT = {
     frozenset({"segment", "rule", "precision", "customers"}): _fit_rules,
     frozenset({"previous", "current", "shared"}): _fit_matches,
     frozenset({"before", "after", "customers"}): _fit_moves,
+    frozenset({"orders", "customers", "sum"}): _fit_months,
 }
 
 

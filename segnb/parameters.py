@@ -30,8 +30,10 @@ _HALF = re.compile(r"[\ud800-\udfff]"), re.compile(r"(?<!\\)\\ud[89a-f][0-9a-f]{
 _NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What reading YAML raises; a ValueError where a date isn't in the calendar."""
 
-_Role = Literal["order", "date", "amount", "quantity", "price", "product", "category", "discount"]
-_Writing = Literal["delimiter", "encoding", "decimal", "thousands", "dates", "zone", "ids", "sheet", "sha256"]
+_Role = Literal["order", "date", "amount", "quantity", "price", "total", "refunded", "product", "category", "discount"]
+_Writing = Literal[
+    "delimiter", "encoding", "decimal", "thousands", "currency", "dates", "zone", "fill", "ids", "sheet", "sha256"
+]
 _Count = Annotated[int, Field(ge=1)]
 _Weight = Annotated[float, Field(gt=0, lt=1e6)]
 
@@ -67,7 +69,9 @@ class Parameters(BaseModel):
     }
     """what the log's columns mean"""
     reading: dict[_Writing, str] = {}
-    """how files are written: delimiter, encoding, decimal, thousands, dates, zone, ids, sheet, sha256"""
+    """how files are written: delimiter, encoding, decimal, thousands, currency, dates, zone, fill, ids, …"""
+    only: dict[str, list[str]] = {}
+    """rows to keep, by the values of a column: {Status: [paid]}"""
     as_of: str = ""
     """date of the snapshot, 2026-07-01; empty for the day after the last purchase"""
     window_days: int = Field(365, ge=0)
@@ -80,6 +84,10 @@ class Parameters(BaseModel):
     """columns to cluster on; empty for every numeric behaviour"""
     descriptors: list[str] = []
     """columns to describe segments by; empty for the others"""
+    outcomes: list[str] = []
+    """columns that tell what came of it, such as churned: they are compared between segments and never make them"""
+    exclude: list[str] = []
+    """columns to leave out"""
     missing: Literal["median", "most_frequent", "drop", "indicator"] = "median"
     """median, most_frequent, drop, indicator"""
     outliers: Literal["keep", "winsorise", "clip", "drop"] = "winsorise"
@@ -135,11 +143,20 @@ class Parameters(BaseModel):
                 raise ValueError("a date is written year-month-day, as in 2026-07-01") from None
         return value
 
-    @field_validator("features", "descriptors", mode="before")
+    @field_validator("features", "descriptors", "outcomes", "exclude", mode="before")
     @classmethod
     def _check_columns(cls, value: Any) -> Any:
         """Take columns that are called by a number, which YAML reads as one."""
         return [str(name) if type(name) is int else name for name in value] if isinstance(value, list) else value
+
+    @field_validator("only", mode="before")
+    @classmethod
+    def _check_only(cls, value: Any) -> Any:
+        """Take values that YAML reads as numbers or as yes and no as the texts that stand in the file."""
+        if not isinstance(value, dict):
+            return value
+        lists = {str(name): each if isinstance(each, list) else [each] for name, each in value.items()}
+        return {name: [_as_written(one) for one in each] for name, each in lists.items()}
 
     @field_validator("engine")
     @classmethod
@@ -195,6 +212,10 @@ class Parameters(BaseModel):
         if not self.customers and not self.purchases:
             raise ValueError("customers and purchases are both empty; give at least one table")
         return self
+
+
+def _as_written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 PARAMETERS = Parameters.model_fields

@@ -1,10 +1,14 @@
 """What the tests share: the planted shop, its prepared matrix, a published run, and closed figures."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import traceback
+import warnings
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import ibis
@@ -20,6 +24,7 @@ from hypothesis import settings
 from ibis import _
 from planted_shop import plant_shop
 
+from segnb.cli import main
 from segnb.cluster import assign, centres, fit_segments
 from segnb.data import load_customers
 from segnb.data.behaviour import customer_expression, fetch_customers
@@ -111,13 +116,34 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def segnb(*arguments, cwd, env=None, **given):
-    """Return the finished command `segnb …`."""
+def segnb(*arguments, cwd, env=None, apart=False, **given):
+    """Return the finished command `segnb …`, in this process unless it wants one or an environment of its own."""
+    if not (env or given or apart):
+        return in_this_process([*map(str, arguments)], cwd)
     command = [sys.executable, "-m", "segnb", *map(str, arguments)]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SEGNB_")}
     return subprocess.run(
         command, cwd=cwd, env=clean | (env or {}), capture_output=True, text=True, timeout=600, check=False, **given
     )
+
+
+def in_this_process(arguments, cwd):
+    """Return the command as if a process of its own had finished; its imports are done, and kernels forked at once."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+        for name in [name for name in os.environ if name.startswith("SEGNB_")]:
+            patch.delenv(name)
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["segnb", *arguments])
+        warnings.simplefilter("ignore")
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        except Exception:
+            traceback.print_exc()
+            code = 1
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 QUICK = ["-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"]
@@ -213,7 +239,7 @@ def browser():
 def published(tmp_path_factory):
     """The folder of a whole run on the built-in shop, made in an empty folder."""
     folder = tmp_path_factory.mktemp("published")
-    done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder)
+    done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder, apart=True)
     assert done.returncode == 0, done.stderr
     return folder / "outputs" / "shop"
 

@@ -15,7 +15,7 @@ SHOP = ROOT / "data" / "shop_customers.csv", ROOT / "data" / "shop_purchases.par
 
 
 def preset_of(*sources):
-    run, text = new_preset(*map(str, sources))
+    run, text, _ = new_preset(*map(str, sources))
     return run, text, yaml.safe_load(text)
 
 

@@ -127,13 +127,19 @@ def known(text: pa.Array) -> pa.Array:
 
 
 def numbers(text: pa.Array, reading: Reading) -> pa.Array:
-    """Return texts as numbers, missing where they aren't numbers in the way that `decimal` and `thousands` say.
+    """Return texts as numbers, missing where they aren't numbers in the way that `reading` says.
+
+    Parameters
+    ----------
+    text : Array
+    reading : mapping of str to str
+        `decimal`, `thousands`, and `currency`, a sign or word that stands with each amount.
 
     >>> numbers(pa.array(["1.234,5", "12.50", "7"]), {"decimal": ",", "thousands": "."}).to_pylist()
     [1234.5, None, 7.0]
     """
     decimal, thousands = reading.get("decimal") or ".", reading.get("thousands") or ""
-    text = pc.utf8_trim_whitespace(text)
+    text = pc.utf8_trim_whitespace(pc.replace_substring(text, reading.get("currency") or "\0", ""))
     if decimal == "." and not thousands:
         with suppress(pa.ArrowInvalid):
             return text.cast(pa.float64())

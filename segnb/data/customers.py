@@ -1,7 +1,8 @@
 """The customer table: what a person brings and the behaviour in the purchase log, joined on the customer's id."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
@@ -10,19 +11,28 @@ from ibis import _
 from segnb.data.behaviour import customer_expression, fetch_customers, sampled
 from segnb.data.contract import alike_rule, check_contract, classes_rule
 from segnb.data.engines import connect, engine_table, fetch
-from segnb.data.purchases import Purchases, open_purchases
+from segnb.data.purchases import Purchases, by_month, open_purchases
 from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
 from segnb.init.guesses import guess_id
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file
 from segnb.tables import Rule
+from segnb.text import percent
 
 _RESERVED = ("segment", "confidence")
 """Columns that segnb adds itself, so that a table may not bring them along."""
 
 MOST_CUSTOMERS = 10_000_000
 """Segments are made from this many customers of a log at most."""
+
+_MUCH = 0.1
+"""A larger share of the log that is left out is told at the head of the page."""
+
+KEPT = "with another value than those to keep left out"
+_REASONS = ("without_customer", "without_date", "without_amount")
+
+_LATE = "The purchase log begins after the window does, so counts are lower for that reason alone."
 
 GAP, STRAY = 365, 0.01
 """So many days without a purchase before at most this share of the lines: their dates are wrong."""
@@ -47,6 +57,8 @@ class CustomerTable:
         Lines of the row log.
     full_window : bool
         False if the log begins after the window does, so that counts are lower for that reason alone.
+    reconciliation : DataFrame
+        By month what of the purchase log was used and left out, see `Purchases.reconciliation`; empty without a log.
 
     Examples
     --------
@@ -60,6 +72,7 @@ class CustomerTable:
     categories: list[str]
     rules: list[Rule]
     full_window: bool = True
+    reconciliation: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def sentence(self) -> str:
         """Return how many customers there are, and as of when."""
@@ -67,10 +80,27 @@ class CustomerTable:
         return f"{len(self.table):,} customers{as_of}, and what their columns hold"
 
     def notes(self) -> list[str]:
-        """Return what a reader of the figures must know about the time they cover."""
-        if self.full_window:
+        """Return what a reader of the figures must know: what much was left out of the log, what time they cover."""
+        late = [] if self.full_window else [_LATE]
+        return self.left_out() + late
+
+    def months(self) -> pd.DataFrame:
+        """Return the purchase log by month, see `segnb.data.purchases.by_month`."""
+        return by_month(self.reconciliation)
+
+    def left_out(self) -> list[str]:
+        """Return a sentence for each reason for which more than a tenth of the log, lines or sum, was left out."""
+        if self.reconciliation.empty:
             return []
-        return ["The purchase log begins after the window does, so counts are lower for that reason alone."]
+        parts = self.reconciliation.assign(size=self.reconciliation["sum"].abs()).groupby("reason")
+        table = parts[["lines", "size"]].sum()
+        shares = table / table.sum().where(table.sum() > 0)
+        much = table.index[(shares.max(axis=1) > _MUCH) & (table.index != "used")]
+        return [
+            f"{table['lines'][reason]:,} order lines, {percent(shares['lines'][reason])} of them with "
+            f"{percent(shares['size'][reason])} of the sum, were left out: {reason}."
+            for reason in much
+        ]
 
 
 def load_customers(
@@ -100,6 +130,8 @@ def load_customers(
     ['age', 'income']
     """
     known, rules = read_customers(parameters) if parameters.customers else (pd.DataFrame(), [])
+    if not parameters.purchases:
+        _check_only(parameters, [], rules)
     taken = [name for name in _RESERVED if name in known]
     if taken:
         names = ", ".join(map(repr, taken))
@@ -107,6 +139,7 @@ def load_customers(
     if not parameters.purchases:
         return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
     purchases = log or open_log(parameters)
+    _check_only(parameters, purchases.kept_by, rules)
     as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     categories = purchases.top_categories() if categories is None else categories
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
@@ -124,7 +157,15 @@ def load_customers(
     rules += alike_rule(behaviour.index)
     table, joined = _join(behaviour, known) if parameters.customers else (behaviour, [])
     full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
-    return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full)
+    told = purchases.reconciliation()
+    return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full, told)
+
+
+def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) -> None:
+    """Refuse a column to keep rows by that neither table has."""
+    seen = {*in_log, *(rule.note for rule in rules if rule.rule == KEPT)}
+    if missing := [repr(name) for name in parameters.only if name not in seen]:
+        raise DataError(f"only: no column {', '.join(missing)} in any table; name one that is there")
 
 
 def open_log(parameters: Parameters) -> Purchases:
@@ -143,6 +184,7 @@ def open_log(parameters: Parameters) -> Purchases:
         parameters.customer_id,
         products=parameters.products,
         returns=parameters.returns,
+        only=parameters.only,
         reading=parameters.reading,
         engine=parameters.engine,
     )
@@ -183,8 +225,12 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
     counts, unit = purchases.counts, "order lines"
     left = counts["lines"]
     rules = cut_rule(parameters.purchases, unit, left) if is_file(parameters.purchases, parameters.engine) else []
-    for name in ("without_customer", "without_date", "without_amount"):
-        rules.append(Rule(f"{name.replace('_', ' ')} left out", unit, left, counts[name], left - counts[name]))
+    reasons = {name: f"{name.replace('_', ' ')} left out" for name in _REASONS}
+    if purchases.kept_by:
+        reasons = {"not_kept": KEPT} | reasons
+    for name, rule in reasons.items():
+        note = ", ".join(purchases.kept_by) if rule == KEPT else ""
+        rules.append(Rule(rule, unit, left, counts[name], left - counts[name], note))
         left -= counts[name]
     excludes = parameters.returns == "exclude"
     note = "left out" if excludes else "netted from the spend"
@@ -241,8 +287,9 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     """
     source, id_column = parameters.customers, parameters.customer_id
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
-    table = _read_source(source, id_column, reading, parameters.engine)
-    rules = cut_rule(source, "customers", len(table)) if is_file(source, parameters.engine) else []
+    whole = _read_source(source, id_column, reading, parameters.engine)
+    table, kept = _kept(whole, parameters.only, source)
+    rules = kept + cut_rule(source, "customers", len(table)) if is_file(source, parameters.engine) else []
     untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
     if untouched and id_column not in table:
         _check_id_like(table, source)
@@ -259,6 +306,20 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     rules += classes_rule(unique.drop(columns=id_column))
     rules += alike_rule(pd.Index(unique[id_column]))
     return unique.set_index(id_column).sort_index(), [*rules, rule]
+
+
+def _kept(table: pd.DataFrame, only: Mapping[str, Sequence[str]], source: str) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return the rows that have one of the values to keep in each column that is named and there."""
+    rules = []
+    for name in (name for name in only if name in table):
+        values = table[name].astype("string")
+        told = table[name].map({True: "true", False: "false"}) if table[name].dtype == bool else values
+        rows = table[told.fillna("").isin(list(only[name])).to_numpy()]
+        rules.append(Rule(KEPT, "customers", len(table), len(table) - len(rows), len(rows), name))
+        table = rows.reset_index(drop=True)
+    if table.empty:
+        raise DataError(f"{source}: only={dict(only)!r} keeps no row; name values that are there")
+    return table, rules
 
 
 def has_ids(table: pd.DataFrame | pd.Series) -> bool:

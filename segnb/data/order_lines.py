@@ -1,8 +1,10 @@
 """Order lines in segnb's own terms: a log is brought into shape batch by batch, its columns mean what ours mean."""
 
+import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import reduce
 from pathlib import Path
 
 import ibis
@@ -22,6 +24,9 @@ from segnb.tables import LARGEST
 _ZONED = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
 """How a time ends that says how far it is from UTC."""
 
+WRITTEN = "written"
+"""The zone of times that count as they are written."""
+
 _SPAN = date(1901, 1, 1), date(2099, 12, 31)
 """A date before or after stands for none, as 9999-12-31 does."""
 
@@ -33,6 +38,9 @@ def open_source(
     kinds: Mapping[str, str],
     reading: Reading,
     engine: str,
+    *,
+    only: Mapping[str, Sequence[str]] | None = None,
+    filled: Sequence[str] = (),
 ) -> ibis.Table:
     """Return a table of the engine, or a file as one; parquet whose columns are in shape stays where it is.
 
@@ -47,6 +55,10 @@ def open_source(
     reading : mapping of str to str
     engine : str
         The backend's address.
+    only : mapping of str to sequence of str, optional
+        Columns that are brought along where they are there.
+    filled : sequence of str
+        Columns that `reading`'s `fill` is about.
 
     Raises
     ------
@@ -61,8 +73,12 @@ def open_source(
         return table
     names = column_names(source, reading)
     check_columns(names, needed, source)
-    kinds = {name: "text" for name in names if _tells_currency(name)} | dict(kinds)
-    path = shape_log(source, kinds, reading, scratch_folder() / f"{ibis.util.gen_name('segnb')}.parquet")
+    more = {name for name in names if _tells_currency(name) or name in (only or {})}
+    if key := reading.get("fill", ""):
+        check_columns(names, {"reading fill": key}, source)
+        more, filled = more | {key}, [*filled, *more]
+    kinds = dict.fromkeys(sorted(more), "text") | dict(kinds)
+    path = shape_log(source, kinds, reading, scratch_folder() / f"{ibis.util.gen_name('segnb')}.parquet", filled)
     try:
         if backend.name == "postgres":  # which reads no files: it gets a table for the session
             table = backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
@@ -93,7 +109,9 @@ def _tells_currency(name: str) -> bool:
     return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
 
 
-def shape_log(source: str, kinds: Mapping[str, str], reading: Reading, target: Path) -> Path:
+def shape_log(
+    source: str, kinds: Mapping[str, str], reading: Reading, target: Path, filled: Sequence[str] = ()
+) -> Path:
     """Return a parquet file with the columns of a purchase log, its numbers numbers and its dates dates.
 
     That is the file itself if it is so already, otherwise `target`, written batch by batch: a log is never in memory
@@ -107,8 +125,12 @@ def shape_log(source: str, kinds: Mapping[str, str], reading: Reading, target: P
         The columns, and what is in them.
     reading : mapping of str to str
         How the file is written, see `segnb.data.read_table`; `dates` is the format of dates written as text
-        (ISO 8601 by default), and with `zone` times may say how far from UTC they are.
+        (ISO 8601 by default), and with `zone` times may say how far from UTC they are; with `zone` "written" they
+        count as they are written. With `fill` an empty cell has the value above it, within rows that have the same
+        value in that column.
     target : Path
+    filled : sequence of str
+        The columns in which empty cells are filled so.
 
     Raises
     ------
@@ -118,11 +140,13 @@ def shape_log(source: str, kinds: Mapping[str, str], reading: Reading, target: P
     """
     path = find_file(source)
     kind, normalise = file_kind(path, source), normalises(reading)
-    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds) and not normalise:
+    key = reading.get("fill", "")
+    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds) and not (normalise or key):
         return path
     faults, writer = Faults(), None
     try:
-        for batch in _batches(path, source, kinds, reading, faults):
+        batches = _batches(path, source, kinds, reading, faults)
+        for batch in _filled_down(batches, key, filled) if key else batches:
             shaped = pa.table({name: _shaped(batch, name, kinds[name], reading, faults) for name in kinds})
             writer = writer or pq.ParquetWriter(target, shaped.schema)
             writer.write_table(shaped)
@@ -166,6 +190,17 @@ def _batches(
         faults.rows += len(batch)
 
 
+def _filled_down(batches: Iterator[pa.RecordBatch], key: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield batches in which an empty cell has the value above it, within rows of the same key."""
+    columns, above = list(dict.fromkeys(columns)), pd.DataFrame()
+    for batch in batches:
+        rows = pd.concat([above, batch.to_pandas()])
+        filled = rows[columns].replace("", None).groupby(rows[key], dropna=False).ffill()
+        rows = rows.assign(**filled)
+        yield pa.RecordBatch.from_pandas(rows[len(above) :], batch.schema, preserve_index=False)
+        above = rows.tail(1)
+
+
 def _shaped(batch: pa.RecordBatch, name: str, kind: str, reading: Reading, faults: Faults) -> pa.Array:
     column = batch.column(name)
     if kind == "text" and reading.get("ids") and not pa.types.is_integer(column.type):
@@ -192,7 +227,9 @@ def _numbers(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.
 def _moments(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.Array:
     """Return dates and times, those that say how far from UTC they are as times of UTC."""
     written = reading.get("dates") or "ISO8601"
-    if not reading.get("zone"):
+    if reading.get("zone") == WRITTEN:
+        text = pc.replace_substring_regex(text, r"(:\d\d(\.\d+)?)\s*(Z|[+-]\d\d(:?\d\d)?)$", r"\1")
+    elif not reading.get("zone"):
         told = pc.is_valid(text) if re.search("%[zZ]", written) else pc.match_substring_regex(text, _ZONED)
         _note(faults, name, "zone", told, text)
     try:
@@ -207,7 +244,12 @@ def _moments(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.
 
 
 def standard_lines(
-    log: ibis.Table, columns: Mapping[str, str], customer_id: str, reading: Reading, engine: str
+    log: ibis.Table,
+    columns: Mapping[str, str],
+    customer_id: str,
+    reading: Reading,
+    engine: str,
+    only: Mapping[str, Sequence[str]] | None = None,
 ) -> ibis.Table:
     """Return the lines of a purchase log under segnb's own column names, what is not known in them missing.
 
@@ -221,18 +263,19 @@ def standard_lines(
         `dates` and `zone` are used.
     engine : str
         The backend's address.
+    only : mapping of str to sequence of str, optional
+        Lines with another value in one of these columns, of those that are there, are not kept; "" is none.
 
     Returns
     -------
     ibis.Table
-        `customer_id`, `order_id`, `day`, `amount`, `is_sale`, and where the log has them `product`, `category`,
-        `discount`.
+        `customer_id`, `order_id`, `day`, `amount`, `is_sale`, `kept`, and where the log has them `product`,
+        `category`, `discount`.
     """
     column = {meaning: log[name] for meaning, name in columns.items()}
-    for meaning in {"amount", "quantity", "price"} & set(column):
-        column[meaning] = column[meaning].cast("float64")  # whole numbers would overflow
-    amount = column["amount"] if "amount" in column else column["quantity"] * column["price"]
-    amount = _known(amount)
+    for meaning in {"amount", "quantity", "price", "total", "refunded"} & set(column):
+        column[meaning] = _known(column[meaning].cast("float64"))  # whole numbers would overflow
+    amount = _known(_amount(log, column))
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
     customer = _id(log[customer_id])
@@ -242,7 +285,22 @@ def standard_lines(
     order = _id(column["order"]) if "order" in column else day
     texts = {name: text_id(column[name]) for name in ("product", "category") if name in column}
     money = {"discount": _known(column["discount"].cast("float64")).abs()} if "discount" in column else {}
-    return log.select(customer_id=customer, order_id=order, day=day, amount=amount, is_sale=sale, **texts, **money)
+    told = {name: values for name, values in (only or {}).items() if name in log.columns}
+    fits = [log[name].cast("string").fill_null("").isin(list(values)) for name, values in told.items()]
+    kept = reduce(operator.and_, fits, ibis.literal(True))
+    found = {"customer_id": customer, "order_id": order, "day": day, "amount": amount, "is_sale": sale, "kept": kept}
+    return log.select(**found, **texts, **money)
+
+
+def _amount(log: ibis.Table, column: Mapping[str, ibis.Column]) -> ibis.Column:
+    """Return what each line brought, less what was given back; an order's total is shared among its lines."""
+    if "amount" in column:
+        amount, lines = column["amount"], 1
+    elif "total" in column:
+        amount, lines = column["total"], log.count().over(ibis.window(group_by=column["order"]))
+    else:
+        amount, lines = column["quantity"] * column["price"], 1
+    return (amount - column["refunded"].fill_null(0.0) if "refunded" in column else amount) / lines
 
 
 def _known(column: ibis.Column) -> ibis.Column:
@@ -271,7 +329,8 @@ def _day(column: ibis.Column, reading: Reading, engine: str) -> ibis.Column:
     if not kind.is_timestamp():
         text = column.cast("string").nullif("")
         column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
-    return (local_clock(column, reading["zone"], engine) if reading.get("zone") else column).date()
+    zone = reading.get("zone", WRITTEN)
+    return (column if zone == WRITTEN else local_clock(column, zone, engine)).date()
 
 
 def check_whole(log: ibis.Table, ids: list[str], source: str) -> None:

@@ -1,11 +1,12 @@
 """The purchase log: open it under segnb's own column names and count what is left out."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import ibis
+import pandas as pd
 from ibis import _
 
 from segnb.data.contract import Reading
@@ -18,6 +19,8 @@ from segnb.tables import LARGEST
 
 _MOST_CATEGORIES = 8
 """At most this many categories, those with the highest spend, get a share column."""
+
+_MONEY = ("amount", "quantity", "price", "total", "refunded", "discount")
 
 _MOST_GUESTS = 0.5
 """With a larger share of lines without a customer, the column of the customer must be another one."""
@@ -44,6 +47,10 @@ class Purchases:
         Of the lines.
     product_categories : ibis.Table or None
         The category of each product, where that stands in a table of its own.
+    kept_by : list of str
+        Columns by whose values lines were kept.
+    every : ibis.Table or None
+        One row per line that was read: `customer_id`, `order_id`, `day`, `amount` and `reason`, "used" or why not.
 
     Examples
     --------
@@ -58,6 +65,8 @@ class Purchases:
     first_day: date
     last_day: date
     product_categories: ibis.Table | None = None
+    kept_by: list[str] = field(default_factory=list)
+    every: ibis.Table | None = None
 
     def with_category(self) -> ibis.Table:
         """Return the lines with their `category`, if it is known anywhere."""
@@ -74,6 +83,37 @@ class Purchases:
         top = spend.order_by(ibis.desc("spend"), "category").limit(_MOST_CATEGORIES)
         return sorted(fetch(top)["category"])
 
+    def reconciliation(self) -> pd.DataFrame:
+        """Return by month what was read, used and left out, to hold against the shop's own figures.
+
+        Returns
+        -------
+        DataFrame
+            One row per month ("" for lines without a date) and reason: `month` (2026-05), `reason` ("used", or why
+            lines were left out), `lines`, `orders`, `customers` and `sum` (of the amounts).
+        """
+        month = (_.day.year() * 100 + _.day.month()).cast("string").fill_null("")
+        every = self.every.mutate(month=month)
+        by_order = every.group_by("month", "reason", "customer_id", "order_id").agg(lines=_.count(), sum=_.amount.sum())
+        by_customer = (
+            by_order.view()
+            .group_by("month", "reason", "customer_id")
+            .agg(lines=_.lines.sum(), sum=_["sum"].sum(), orders=_.count())
+        )
+        by_month = (
+            by_customer.view()
+            .group_by("month", "reason")
+            .agg(
+                lines=_.lines.sum(),
+                orders=_.orders.sum(),
+                customers=_.customer_id.count(),
+                sum=_["sum"].sum(),
+            )
+        )
+        table = fetch(by_month).sort_values(["month", "reason"], ignore_index=True)
+        counts = table[["lines", "orders", "customers"]].astype(int)
+        return table.assign(**counts, month=table["month"].str.replace(r"(\d{4})(\d\d)", r"\1-\2", regex=True))
+
 
 def open_purchases(
     source: str,
@@ -82,6 +122,7 @@ def open_purchases(
     *,
     products: str = "",
     returns: str = "net",
+    only: Mapping[str, Sequence[str]] | None = None,
     reading: Reading | None = None,
     engine: str = EMBEDDED,
 ) -> Purchases:
@@ -92,18 +133,23 @@ def open_purchases(
     source : str
         One row per order line: a file, or a table of the engine.
     columns : mapping of str to str
-        What the columns mean: `date` and either `amount` (money) or `quantity` and `price` are needed; `order`
-        (without it a customer's lines of one day are one order), `product`, `category` and `discount` (money)
-        are used where given.
+        What the columns mean: `date` is needed, and `amount` (money), `quantity` and `price`, or `order` and `total`
+        (of the whole order, on each of its lines); `order` (without it a customer's lines of one day are one order),
+        `refunded` (money given back of the amount or total), `product`, `category` and `discount` (money) are used
+        where given.
     customer_id : str
         The column of the customer's id; lines without one are left out and counted.
     products : str, optional
         A product table joined on the product column; it then brings the `category` column.
     returns : {"net", "exclude"}
         Whether lines without a positive quantity and amount reduce the spend or are left out.
+    only : mapping of str to sequence of str, optional
+        Values to keep lines by, per column, for instance `{"Status": ["paid"]}`, "" for none; the other lines are
+        counted and left out. Columns that the log doesn't have are passed over.
     reading : mapping of str to str, optional
         As for `read_table`; `dates` is the format of dates written as text (%Y-%m-%d by default), `zone`
-        the time zone whose days count when the log's times are UTC.
+        the time zone whose days count when the log's times are UTC, or "written"; `fill` the column of the order where
+        customer, date, total and what is kept by stand on an order's first line only.
     engine : str
         Address of the engine that aggregates the log, see `segnb.data.engines.connect`.
 
@@ -124,16 +170,50 @@ def open_purchases(
     inside = dict(columns)
     if products:
         inside.pop("category", None)
-    log = open_source(backend, source, _needed(inside, customer_id), _kinds(inside, customer_id), reading, engine)
+    needed, kinds = _needed(inside, customer_id), _kinds(inside, customer_id)
+    filled = [customer_id, *(inside[role] for role in ("date", "total", "refunded") if role in inside)]
+    log = open_source(backend, source, needed, kinds, reading, engine, only=only, filled=filled)
     check_whole(log, [customer_id, *(inside[role] for role in ("order", "product") if role in inside)], source)
-    lines = standard_lines(log, inside, customer_id, reading, engine)
+    lines = standard_lines(log, inside, customer_id, reading, engine, only)
     category = _product_categories(backend, products, columns, reading, engine) if products else None
-    sales = lines.filter(_.is_sale) if returns == "exclude" else lines
+    kept_by = [name for name in only or {} if name in log.columns]
+    chosen = lines.filter(_.kept) if kept_by else lines
+    sales = chosen.filter(_.is_sale) if returns == "exclude" else chosen
     customers, counts, first, last = _count_lines(lines, source, returns == "exclude")
     missing = {"customer_id": "without_customer", "day": "without_date", "amount": "without_amount"}
     holes = [sales[name].notnull() for name, count in missing.items() if counts[count]]  # looking costs a column each
-    known = (sales.filter(holes) if holes else sales).drop("is_sale")
-    return Purchases(known, customers, counts, date.fromisoformat(first), date.fromisoformat(last), category)
+    known = (sales.filter(holes) if holes else sales).drop("is_sale", "kept")
+    ends = date.fromisoformat(first), date.fromisoformat(last)
+    return Purchases(known, customers, counts, *ends, category, kept_by, _reasoned(lines, returns))
+
+
+def by_month(reconciliation: pd.DataFrame) -> pd.DataFrame:
+    """Return what was used of a log by month, with all months in the last row, and by reason the sum left out.
+
+    >>> rows = {"month": ["2026-05"] * 2, "reason": ["used", "without a customer"], "orders": [3, 1]}
+    >>> by_month(pd.DataFrame(rows | {"customers": [2, 0], "sum": [70.0, 9.0]})).loc["2026-05"].tolist()
+    [3.0, 2.0, 70.0, 9.0]
+    """
+    if reconciliation.empty:
+        return pd.DataFrame()
+    table = reconciliation.set_index("month")
+    used = table.loc[table["reason"] == "used", ["orders", "customers", "sum"]]
+    others = table[table["reason"] != "used"].pivot(columns="reason", values="sum")
+    whole = used.join(others.add_prefix("left out, "), how="outer")
+    return pd.concat([whole, whole.drop(columns="customers").sum().to_frame("all").T]).rename_axis("month")
+
+
+def _reasoned(lines: ibis.Table, returns: str) -> ibis.Table:
+    """Return every line with why it is left out, the first reason that holds, or "used"."""
+    reasons = [
+        (~lines.kept, "not kept by its value"),
+        (lines.customer_id.isnull(), "without a customer"),
+        (lines.day.isnull(), "without a date"),
+        (lines.amount.isnull(), "without an amount"),
+    ]
+    if returns == "exclude":
+        reasons.append((~lines.is_sale, "returns and free lines"))
+    return lines.select("customer_id", "order_id", "day", "amount", reason=ibis.cases(*reasons, else_="used"))
 
 
 def _product_categories(
@@ -149,35 +229,37 @@ def _product_categories(
 
 def _needed(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
     """Return the columns that the log must have, after checking that date and amount are among them."""
-    if "date" not in columns or not ("amount" in columns or {"quantity", "price"} <= set(columns)):
+    amounts = ({"amount"}, {"quantity", "price"}, {"order", "total"})
+    if "date" not in columns or not any(each <= set(columns) for each in amounts):
         raise DataError(
-            f"purchase_columns={dict(columns)!r}: needs date, and amount or both quantity and price; "
-            "for instance {date: ordered_at, amount: amount}"
+            f"purchase_columns={dict(columns)!r}: needs date, and amount or both quantity and price, or both order "
+            "and total; for instance {date: ordered_at, amount: amount}"
         )
     return {"customer_id": customer_id, **{f"purchase_columns {meaning}": name for meaning, name in columns.items()}}
 
 
 def _kinds(columns: Mapping[str, str], customer_id: str) -> dict[str, str]:
     """Return what is in the columns: text, a number or a date."""
-    kinds = {"date": "date"} | dict.fromkeys(("amount", "quantity", "price", "discount"), "number")
+    kinds = {"date": "date"} | dict.fromkeys(_MONEY, "number")
     return {customer_id: "text"} | {name: kinds.get(meaning, "text") for meaning, name in columns.items()}
 
 
 def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis.Table, dict[str, int], str, str]:
     """Return the customers; the number of lines, for each fault with it and none before; the first and the last day."""
-    dated, priced = lines.day.notnull(), lines.amount.notnull()
+    dated, priced = lines.kept & lines.day.notnull(), lines.amount.notnull()
     whole = dated & priced
     counted = whole & lines.is_sale if sales_only else whole
     by_customer = lines.group_by("customer_id").agg(
         lines=lines.count(),
-        without_date=lines.count(where=~dated),
+        not_kept=lines.count(where=~lines.kept),
+        without_date=lines.count(where=lines.kept & lines.day.isnull()),
         without_amount=lines.count(where=dated & ~priced),
         not_sales=lines.count(where=whole & ~lines.is_sale),
         whole=lines.count(where=whole),
-        absurd=lines.count(where=lines.amount.abs() > LARGEST),
+        absurd=lines.count(where=lines.kept & (lines.amount.abs() > LARGEST)),
         first=lines.day.min(where=counted),
         last=lines.day.max(where=counted),
-        first_ever=lines.day.min(where=lines.is_sale if sales_only else lines.amount >= 0),
+        first_ever=lines.day.min(where=lines.kept & (lines.is_sale if sales_only else lines.amount >= 0)),
     )
     try:
         by_customer = kept(by_customer)
@@ -186,7 +268,8 @@ def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis
         found = fetch(
             by_customer.agg(
                 lines=_.lines.sum(),
-                without_customer=_.lines.sum(where=~known),
+                not_kept=_.not_kept.sum(),
+                without_customer=(_.lines - _.not_kept).sum(where=~known),
                 **{name: by_customer[name].sum(where=known) for name in faults},
                 customers=by_customer.count(where=known & (_.whole > 0)),
                 absurd=_.absurd.sum(),

@@ -5,13 +5,13 @@ from segnb.data import Purchases, has_ids, load_customers, open_log
 from segnb.errors import DataError, RunError
 from segnb.iterate import NOTHING_BEFORE, Snapshot
 from segnb.parameters import Parameters, check_parameters
-from segnb.prepare import PREPARING, prepare
+from segnb.prepare import PREPARING, ROLES, prepare
 from segnb.runs.store import Run
 
 _MONTH = 30
 """Days between two snapshots of a replay."""
 
-_PREPARING = PREPARING - {"features", "descriptors"}
+_PREPARING = PREPARING - ROLES
 
 
 def snapshot_of(run: Run) -> Snapshot:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
@@ -11,6 +11,8 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dt
 
 NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
 """What the column of a role is called."""
+
+_EXPORTS = Path(__file__).with_name("exports")
 
 _ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
 _DAYS = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y")
@@ -33,6 +35,25 @@ def pieces(name: str) -> list[str]:
     (['customer', 'id'], ['unit', 'price'])
     """
     return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+
+
+def known_export(names: Sequence[str]) -> dict[str, Any] | None:
+    """Return what is known of an export with these columns, or None; `init/exports` holds a file for each kind.
+
+    >>> known_export(["id", "Created (UTC)", "Amount", "Amount Refunded", "Currency", "Status", "Customer ID"])["name"]
+    'Stripe payments'
+    """
+    for path in sorted(_EXPORTS.glob("*.yaml")):
+        export = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if all(_there(column, names) for column in export["columns"]):
+            roles = {role: _there(column, names) for role, column in export["purchase_columns"].items()}
+            return export | {"purchase_columns": {role: column for role, column in roles.items() if column}}
+    return None
+
+
+def _there(column: str | list[str], names: Sequence[str]) -> str:
+    """Return a column's name, the first of several that is there, or ""."""
+    return next((each for each in ([column] if isinstance(column, str) else column) if each in names), "")
 
 
 def is_number(column: pd.Series) -> bool:
@@ -132,6 +153,15 @@ def dates_in(column: pd.Series) -> str:
     shares = {each: _share(text, each) for each in _WRITTEN}
     likeliest = max(shares, key=shares.__getitem__)
     return likeliest if shares[likeliest] >= _MOSTLY else ""
+
+
+def has_offsets(column: pd.Series) -> bool:
+    """Return whether a column holds times that say how far from UTC they are.
+
+    >>> has_offsets(pd.Series(["2026-03-01 10:00:00 +0100", "2026-04-01 10:00:00 +0200"]))
+    True
+    """
+    return _first_texts(column).str.contains(r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$").any()
 
 
 def also_written(column: pd.Series, written: str) -> str:

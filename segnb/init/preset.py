@@ -5,6 +5,7 @@ import csv
 import gzip
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,9 +19,21 @@ from jinja2 import Template
 
 from segnb.data import Purchases, customer_expression, open_purchases, read_customers
 from segnb.data.engines import connect, engine_table, fetch
+from segnb.data.purchases import by_month
 from segnb.data.reader import DELIMITERS, check_table, file_kind, is_text, read_table, sheet_names, unreadable
 from segnb.errors import DataError
-from segnb.init.guesses import Guess, also_written, dates_in, guess_id, guess_log, is_log, is_number, pieces
+from segnb.init.guesses import (
+    Guess,
+    also_written,
+    dates_in,
+    guess_id,
+    guess_log,
+    has_offsets,
+    is_log,
+    is_number,
+    known_export,
+    pieces,
+)
 from segnb.parameters import PARAMETERS, TAKEN, check_parameters
 from segnb.paths import EMBEDDED, find_file, is_file
 from segnb.prepare.clean import MOST_MISSING
@@ -30,6 +43,10 @@ MOST_ROWS = 100_000
 
 _CODES = {"zip", "plz", "postal", "postcode", "phone"}
 """Words in the names of columns whose numbers are not amounts."""
+
+_SIGN = re.compile("[$€£¥₹₩₺₽]")
+_PRICE = re.compile(rf"-?\s?{_SIGN.pattern}?\s?-?\d[\d.,' ]*\s?{_SIGN.pattern}?")
+"""An amount with a sign of its currency before or after it."""
 
 YEAR, LOOKBACK = PARAMETERS["window_days"].default, PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
@@ -60,8 +77,8 @@ class _Preview:
 _NO_TABLE = _Preview("", EMBEDDED, {}, pd.DataFrame(), False)
 
 
-def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str]:
-    """Return the name of a run and the text of a preset for it, guessed from the tables.
+def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str, pd.DataFrame]:
+    """Return the name of a run, the text of a preset for it, guessed from the tables, and the log by month.
 
     Of a large table only the beginning is looked at. The tables are then read as a run reads them, so that the preset
     names what a run would stop at.
@@ -80,7 +97,7 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     DataError
         If a table cannot be read, or a log has no customer, date or amount.
 
-    >>> run, text = new_preset("data/shop_customers.csv")
+    >>> run, text, months = new_preset("data/shop_customers.csv")
     >>> text.splitlines()[2]
     'customers: data/shop_customers.csv  # 2,006 rows'
     """
@@ -89,10 +106,10 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     customers, purchases = first, _NO_TABLE
     if log:
         purchases = _preview(log, engine)
-    elif is_log(first.rows, first.more):
+    elif known_export(list(first.rows)) or is_log(first.rows, first.more):
         customers, purchases = _NO_TABLE, first
-    run = _run_name(first)
-    return run, _written(run=run, engine=engine, **_look_at(customers, purchases, first.other_sheets()))
+    run, seen = _run_name(first), _look_at(customers, purchases, first.other_sheets())
+    return run, _written(run=run, engine=engine, **seen), seen.get("months", pd.DataFrame())
 
 
 def _look_at(customers: _Preview, log: _Preview, notes: list[str]) -> dict[str, Any]:
@@ -144,8 +161,12 @@ def guess_reading(source: str) -> dict[str, str]:
     delimiter = max(counts, key=counts.__getitem__)
     if not counts[delimiter] and len(lines[0].split()) > 1:
         delimiter = " "
-    cells = [cell for row in csv.reader(lines[1:], delimiter=delimiter) for cell in row]
-    found = {"encoding": encoding, "delimiter": delimiter} | _written_numbers(cells)
+    cells = [cell.strip() for row in csv.reader(lines[1:], delimiter=delimiter) for cell in row]
+    signs = Counter(found[0] for cell in cells if _PRICE.fullmatch(cell) and (found := _SIGN.findall(cell)))
+    sign = signs.most_common(1)[0][0] if signs else ""
+    numbers = [cell.replace(sign, "").strip() if sign else cell for cell in cells]
+    found = {"encoding": encoding, "delimiter": delimiter} | _written_numbers(numbers)
+    found |= {"currency": sign} if sign else {}
     plain = {"encoding": "utf-8-sig", "delimiter": DELIMITERS[kind]}
     return {name: mark for name, mark in found.items() if mark != plain.get(name)}
 
@@ -194,13 +215,21 @@ def _run_name(first: _Preview) -> str:
 
 
 def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[str]) -> dict[str, Any]:
-    """Return what the preset says of a log."""
-    roles = _roles(log, customer_id)
+    """Return what the preset says of a log, an export that is known or any other."""
+    export = known_export(list(log.rows)) or {}
+    given = {role: Guess(column, f"of {export['name']}") for role, column in export.get("purchase_columns", {}).items()}
+    roles = given or _roles(log, customer_id)
     columns = {role: guess.column for role, guess in roles.items()}
-    dates = log.rows[columns["date"]]
+    dates, only = log.rows[columns["date"]], export.get("only", {})
     written = dates_in(dates)
-    reading = log.reading | customers.reading | ({} if written == "ISO8601" else {"dates": written})
-    whole, stops = _tried(lambda: open_purchases(log.source, columns, customer_id, reading=reading, engine=log.engine))
+    reading = customers.reading | export.get("reading", {}) | log.reading
+    reading |= {} if written in ("ISO8601", "") else {"dates": written}
+    notes = [*export.get("notes", []), *notes]
+    if has_offsets(dates) and "zone" not in reading:
+        reading |= {"zone": "written"}
+        notes.insert(0, f"{DECIDE} times count as they are written; for the days of one place say reading: {{zone: …}}")
+    asked = {"reading": reading, "only": only, "engine": log.engine}
+    whole, stops = _tried(lambda: open_purchases(log.source, columns, customer_id, **asked))
     first, last = (whole.first_day, whole.last_day) if whole else _ends(dates, written)
     lines = f"{whole.counts['lines']:,} lines" if whole else log.extent("lines")
     if whole:
@@ -208,8 +237,8 @@ def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[st
         stops += _made_twice(whole, customers, customer_id)
     if either := also_written(dates, written):
         stops += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"]
-    window = _window((last - first).days)
-    return {"roles": roles, "reading": reading, "lines": lines, "window": window, "notes": stops + notes}
+    found = {"roles": roles, "reading": reading, "only": only, "lines": lines, "window": _window((last - first).days)}
+    return found | {"notes": stops + notes, "months": by_month(whole.reconciliation()) if whole else pd.DataFrame()}
 
 
 def _check_written_alike(log: _Preview, customers: _Preview) -> None:
@@ -221,6 +250,9 @@ def _check_written_alike(log: _Preview, customers: _Preview) -> None:
 
 def _shared_id(log: _Preview, customers: _Preview) -> Guess:
     """Return the column of the customer in a log, which a customer table must have too."""
+    export = known_export(list(log.rows))
+    if export and not customers.source:
+        return Guess(export["customer_id"], f"of {export['name']}")
     found = guess_id(log.rows, list(customers.rows), unique=False, more=log.more)
     if found is None:
         swapped = f"; are {customers.source} and {log.source} swapped?" if customers.source else ""

@@ -22,7 +22,8 @@ _MOSTLY_ONE = 0.9
 """With a larger share of one value a column can tell few customers from the others."""
 
 
-PREPARING = {"features", "descriptors", "missing", "outliers", "transform", "scale", "weights", "seed"}
+ROLES = {"features", "descriptors", "outcomes", "exclude"}
+PREPARING = ROLES | {"missing", "outliers", "transform", "scale", "weights", "seed"}
 """The parameters that `prepare` takes, by the names of its arguments."""
 
 
@@ -41,7 +42,7 @@ class Prepared:
     columns : list of str
         The columns of `customers` that the pipeline reads.
     descriptors : list of str
-        The columns that describe segments but do not make them.
+        The columns that describe segments but do not make them, outcomes among them.
     rules : list of Rule
         Lines of the row log.
 
@@ -65,6 +66,8 @@ def prepare(
     *,
     features: Sequence[str] = (),
     descriptors: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     missing: str = "median",
     outliers: str = "winsorise",
     transform: str = "auto",
@@ -82,6 +85,8 @@ def prepare(
         The columns to use where `features` is empty.
     features, descriptors : sequence of str
         Columns to cluster on, and to describe segments by (empty: all others).
+    outcomes, exclude : sequence of str
+        Columns that describe segments and never make them, and columns that do neither.
     missing : {"median", "most_frequent", "drop", "indicator"}
         Fill with the column's median or most frequent value, drop the row, or fill with the median and add a
         column that says so.
@@ -105,8 +110,14 @@ def prepare(
     >>> prepare(table, ["spend"], outliers="keep").features["spend"].round(2).tolist()
     [-1.34, -0.45, 0.45, 1.34]
     """
-    columns, rules = _choose_features(table, features, behaviours)
-    descriptors = _choose_descriptors(table, columns, descriptors)
+    _check_names(table, exclude, "exclude")
+    _check_names(table, outcomes, "outcomes")
+    _check_apart(outcomes, features, "outcomes", "features")
+    _check_apart(exclude, [*features, *descriptors, *outcomes], "exclude", "features, descriptors or outcomes")
+    table = table.drop(columns=list(exclude))
+    usable = [name for name in behaviours if name not in {*outcomes, *exclude}]
+    columns, rules = _choose_features(table, features, usable)
+    descriptors = _choose_descriptors(table, columns, descriptors, outcomes)
     _check_weights(weights or {}, columns)
     customers, dropped = _drop_rows(table, columns, missing, outliers)
     values = numbers(customers[columns])
@@ -180,16 +191,20 @@ def _left_out(why: str, names: list[str], out: list[str]) -> Rule:
     return Rule(f"{why} columns not used", "columns", len(names), len(out), len(names) - len(out), ", ".join(out))
 
 
-def _choose_descriptors(table: pd.DataFrame, columns: list[str], wanted: Sequence[str]) -> list[str]:
+def _choose_descriptors(
+    table: pd.DataFrame, columns: list[str], wanted: Sequence[str], outcomes: Sequence[str]
+) -> list[str]:
     """Return the columns to describe segments by: those wanted or, without any, all that do not make them."""
     _check_names(table, wanted, "descriptors")
-    both = [name for name in wanted if name in columns]
-    if both:
-        raise DataError(
-            f"descriptors: {', '.join(map(repr, both))} makes the segments, so that they must differ in it; "
-            "take it out of descriptors or of features"
-        )
-    return list(wanted) or [name for name in table if name not in columns]
+    _check_apart(wanted, columns, "descriptors", "features")
+    others = list(wanted) or [name for name in table if name not in columns]
+    return list(dict.fromkeys([*others, *outcomes]))
+
+
+def _check_apart(wanted: Sequence[str], others: Sequence[str], parameter: str, other: str) -> None:
+    """Refuse a column that is named in two roles: what makes segments must differ between them."""
+    if both := [repr(name) for name in wanted if name in others]:
+        raise DataError(f"{parameter}: {', '.join(both)} is in {other} too; take it out of one of them")
 
 
 def _check_names(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -> None:

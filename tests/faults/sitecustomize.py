@@ -6,14 +6,15 @@ full: that file finds no space on the disk.
 CLOCK: seconds by which the clock is wrong.
 """
 
+import multiprocessing
 import os
 import signal
 import time
 
 
 def _kill_the_run():
-    in_kernel = "SEGNB_STAGE" in os.environ
-    os.kill(os.getppid() if in_kernel else os.getpid(), signal.SIGKILL)
+    asked_for_by = multiprocessing.parent_process()  # of a kernel
+    os.kill(asked_for_by.pid if asked_for_by else os.getpid(), signal.SIGKILL)
 
 
 def _inject(what, where):
