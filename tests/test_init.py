@@ -6,6 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT, SHARED, segnb
 
+from segnb.data import load_customers
 from segnb.errors import DataError
 from segnb.init.guesses import guess_id, guess_log, is_log
 from segnb.init.preset import guess_reading, new_preset
@@ -225,13 +226,25 @@ def test_preset_of_a_customer_table_says_what_a_run_would_stop_at(tmp_path):
         {
             "client": list("abcdefgh") * 5,
             "visits": [n % 9 for n in range(40)],
-            "spend": [f"${n},100.50" for n in range(40)],
+            "spend": [f"EUR {n},100.50" for n in range(40)],
         }
     )
     table.assign(client=range(40)).to_csv(tmp_path / "t.csv", index=False)
     text = preset_of(tmp_path / "t.csv")[1]
     assert "# DECIDE: a run stops at" in text
-    assert "40 numbers written as text (row 2: '$0,100.50'" in text
+    assert "40 numbers written as text (row 2: 'EUR 0,100.50'" in text
+
+
+@pytest.mark.parametrize("written", ["${},100.50", "-{},100.50 €", "£{},100.50"])
+def test_sign_of_a_currency_is_seen_and_declared(tmp_path, written):
+    table = pd.DataFrame({"client": range(40), "spend": [written.format(n + 1) for n in range(40)]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    _, _, values = preset_of(tmp_path / "t.csv")
+    assert values["reading"]["currency"] in written
+    source = load_customers(check_parameters(values))
+    side = -1 if written.startswith("-") else 1
+    assert sorted(source.table["spend"].abs()) == [1000 * (n + 1) + 100.5 for n in range(40)]
+    assert (source.table["spend"] * side > 0).all()
 
 
 @pytest.mark.parametrize("address", ["postgres://ann:hunter2@127.0.0.1/shop", "nowhere://x"])
@@ -273,7 +286,8 @@ def test_log_is_a_log_however_its_dates_are_written(tmp_path, dates):
     _, text, values = preset_of(tmp_path / "log.csv")
     assert values["purchases"].endswith("log.csv")
     assert (values["customer_id"], values["purchase_columns"]["date"]) == ("customer_id", "ordered_at")
-    assert ("a run stops at" in text) == dates.endswith("Z"), "a time zone is for the person to declare"
+    assert ("DECIDE: times count as they are written" in text) == dates.endswith("Z"), "a zone is for a person to say"
+    assert "a run stops at" not in text
     assert "from 2025-01-13" in text or dates.endswith("Z")
 
 

@@ -28,9 +28,8 @@ _TOLD = 5
 _FEW_DATES = 0.001
 """Up to this share of dates that cannot be read, such lines are left out and counted like those without a date."""
 
-_CURRENCY = re.compile(
-    r"[$€£¥₹₩₺₽]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|BRL|MXN)\b", re.IGNORECASE
-)
+_CODES = "USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|BRL|MXN"
+_CURRENCY = re.compile(rf"[$€£¥₹₩₺₽]|\b(?:{_CODES})\b", re.IGNORECASE)
 """What tells an amount's currency."""
 
 _FAULTS = yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text(encoding="utf-8"))
@@ -154,8 +153,10 @@ def numbers(text: pa.Array, reading: Reading) -> pa.Array:
 _MOSTLY = 0.8
 """A text column of which at least this share of the values are numbers is one of numbers."""
 
+_UNIT = rf"(?:[^\w\s.,+#-]|{_CODES}|kr|zł|Kč|Fr|Rs)"
 _NUMBER = re.compile(
-    r"[-+(]?\s*[^\w\s.,+#-]?\s*(\d{1,3}([.,' \u00a0]\d{3})+|\d+)([.,]\d*)?(e[-+]?\d+)?\s*(%|[^\w\s]|[A-Za-z]{3})?\)?",
+    rf"[-+(]?\s*{_UNIT}?\s*[-+]?(\d{{1,3}}([.,'’ \u00a0\u202f\u2009]\d{{3}})+|\d+)([.,]\d*)?(e[-+]?\d+)?"
+    rf"\s*(%|{_UNIT}|[A-Za-z]{{3}})?\)?",
     re.IGNORECASE,
 )
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
