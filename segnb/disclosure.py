@@ -145,10 +145,24 @@ def door_of(new: Door) -> Iterator[Door]:
 def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     """Return a table with a row per segment without hidden figures; any other as it is."""
     segments = table["segment"] if "segment" in table else table.index.to_series()
+    if table.index.name == "segment" and any("=" in str(name) for name in table):
+        table = _fit_levels(table, door)
     if segments.name != "segment" or not segments.is_unique or door.members(segments).all():
         return table
     figures, fit = table.columns.difference(_HARMLESS), table.copy()
     fit[figures] = table[figures].mask(~door.members(segments).to_numpy()[:, None].repeat(len(figures), axis=1))
+    return fit
+
+
+def _fit_levels(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    """Return a table of segments whose shares of levels (`category=level`) tell of nobody alone."""
+    fit, names = table.copy(), pd.Series(table.columns, dtype=str)
+    for _, block in names[names.str.contains("=")].groupby(names.str.partition("=")[0]):
+        shares = table[list(block)]
+        shares = shares if len(block) > 1 else shares.assign(others=1 - shares)
+        counts = shares.mul(door.counts.reindex(shares.index), axis=0).round()
+        hidden = withheld_cells(counts.to_numpy(), door.min_cell)[:, : len(block)]
+        fit[list(block)] = table[list(block)].mask(hidden)
     return fit
 
 

@@ -101,6 +101,34 @@ def as_labels(labels: ArrayLike, index: pd.Index) -> pd.Series:
     return found
 
 
+def as_levels(column: pd.Series) -> pd.Series:
+    """Return a category's values as text, missing ones as the level "missing".
+
+    Parameters
+    ----------
+    column : Series
+
+    >>> as_levels(pd.Series(["a", None])).tolist()
+    ['a', 'missing']
+    """
+    return column.astype("object").where(column.notna(), "missing").astype(str)
+
+
+def dummies(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with numbers as float64, and a column of 0 and 1 for each level of each category.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_rows, n_columns)
+
+    >>> dummies(pd.DataFrame({"age": [20, 30], "town": ["here", "there"]})).columns.tolist()
+    ['age', 'town=here', 'town=there']
+    """
+    numeric = table.select_dtypes(["number", "bool"]).astype("float64")
+    levels = table.drop(columns=numeric.columns).apply(as_levels)
+    return numeric.join(pd.get_dummies(levels, prefix_sep="=", dtype=float) if len(levels.columns) else levels)
+
+
 _DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
 """How a text begins that a spreadsheet would take for a formula."""
 

@@ -104,10 +104,12 @@ def label(column: str) -> str:
     ----------
     column : str
 
-    >>> label("days_between_orders"), label("recency_days"), label("share_toys")
-    ('days between orders', 'recency (days)', 'share of toys')
+    >>> label("days_between_orders"), label("recency_days"), label("share_toys"), label("plan=yearly")
+    ('days between orders', 'recency (days)', 'share of toys', 'plan: yearly')
     """
-    words = re.sub(r"^share_(?!of_)", "share of ", str(column)).replace("_", " ").strip()
+    name, _, level = str(column).partition("=")
+    words = re.sub(r"^share_(?!of_)", "share of ", name).replace("_", " ").strip()
+    words = f"{words}: {level}" if level else words
     return f"{words.removesuffix(' days')} (days)" if words.endswith(" days") else words
 
 
@@ -150,7 +152,8 @@ def is_share(column: object) -> bool:
     (True, True, False)
     """
     name = str(column)
-    return name in ("precision", "coverage", "unassigned") or name.endswith("share") or name.startswith("share_")
+    told = name in ("precision", "coverage", "unassigned") or name.endswith("share")
+    return told or name.startswith("share_") or "=" in name
 
 
 def figure(column: str, value: float) -> str:

@@ -81,7 +81,7 @@ TABLES = {
     "ragged row": ("t.csv", changed(PLAIN, 9, "c7,1"), {}, "row 9 has 2 fields"),
     "cut last row": ("t.csv", PLAIN[:-5], {}, "row 31 has 3 fields"),
     "unclosed quote": ("t.csv", changed(PLAIN, 9, 'c7,1,2.5,"x'), {}, "t.csv: .*(quote|string)"),
-    "zero bytes inside": ("t.csv", PLAIN.replace("x", "\0"), {"features": ["a", "kind"]}, "'kind' is str"),
+    "zero byte in a number": ("t.csv", changed(PLAIN, 9, "c7,1\0,2.5,x"), {}, "'a' has 1 text in a column of numbers"),
     "binary": ("t.csv", bytes(range(256)) * 20, {}, "t.csv: "),
     "column twice": ("t.csv", PLAIN.replace("b,kind", "a,kind"), {}, "column 'a' stands more than once"),
     "column called segment": ("t.csv", PLAIN.replace("kind", "segment"), {}, "'segment' is a name that segnb adds"),
@@ -114,9 +114,10 @@ TABLES = {
     "huge": ("t.csv", changed(PLAIN, 9, "c7,1e300,2.5,x"), {}, r"'a' has 1 value beyond 1e\+15 \(row 9: 1e\+300\)"),
     "text among numbers": ("t.csv", "customer_id,a\n" + "".join(f"c{n},{n if n != 7 else 'many'}\n" for n in range(30)),
                            {}, r"1 text in a column of numbers \(row 9: 'many'\)"),
-    "text as a feature": ("t.csv", PLAIN, {"features": ["kind"]}, "'kind' is str, not a number; .*descriptors instead"),
-    "dates as a feature": ("t.parquet", parquet(TABLE.assign(b=pd.Timestamp("2026-01-01"))), {"features": ["b"]},
-                           "'b' is datetime64.*, not a number"),
+    "too many texts as a feature": ("t.csv", "customer_id,a,b\n" + "".join(f"c{n},1,t{n % 70}\n" for n in range(99)),
+                                    {"features": ["b"]}, "'b' has 70 different texts, at most 60"),
+    "durations as a feature": ("t.parquet", parquet(TABLE.assign(b=pd.Timedelta("3D"))), {"features": ["b"]},
+                               "'b' is timedelta64.*distance in days"),
     "column that is not there": ("t.csv", PLAIN, {"features": ["a", "z"]}, "features: no column 'z'; the columns are"),
     "descriptor that is not there": ("t.csv", PLAIN, {"descriptors": ["z"]}, "descriptors: no column 'z'"),
     "weight of no column": ("t.csv", PLAIN, {"weights": {"z": 2.0}}, "weights: 'z' is not a clustering column"),
@@ -408,7 +409,10 @@ LINES = {
     "a name that is empty": (["run", "-p", "names={1: ''}"], "segment 1 has an empty name"),
     "a workshop in this folder": (["workshop", "."], "is there already"),
     "a feature twice": (["run", *TWICE, "features=[a, a]"], "features: 'a' stands there more than once"),
-    "a feature that describes": (["run", *TWICE, "descriptors=[a]", "-p", "features=[a, b]"], "'a' makes the segments"),
+    "a feature that describes": (
+        ["run", *TWICE, "descriptors=[a]", "-p", "features=[a, b]"],
+        "descriptors: 'a' is in features too",
+    ),
 }
 
 

@@ -13,17 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from segnb.cluster import (
     assign,
-    carry_numbers,
     centres,
     cluster_sentences,
     fit_segments,
     from_labels,
     number_by_size,
     second_opinions,
-    start_centres,
 )
 from segnb.errors import DataError
-from segnb.prepare import original_units, prepare
+from segnb.history.numbering import carry_numbers
+from segnb.prepare import prepare
 from segnb.runs.store import Workspace
 
 
@@ -71,12 +70,6 @@ def test_start_keeps_the_earlier_numbers(prepared, model):
     np.testing.assert_array_equal(again.predict(prepared.features), 4 - model.predict(prepared.features))
 
 
-def test_start_centres_find_their_place_in_the_scaled_space(prepared, model):
-    middle = original_units(prepared.pipeline, centres(model, prepared.features))
-    there = start_centres(middle, prepared.pipeline, prepared.columns)
-    np.testing.assert_allclose(there, model.cluster_centers_, atol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("k", "start", "message"),
     [
@@ -88,11 +81,6 @@ def test_start_centres_find_their_place_in_the_scaled_space(prepared, model):
 def test_impossible_fits_are_refused(k, start, message):
     with pytest.raises(DataError, match=message):
         fit_segments(pd.DataFrame({"a": [0.0, 1, 1, 1]}), k, start=start)
-
-
-def test_start_centres_list_missing_columns(prepared):
-    with pytest.raises(DataError, match="no column recency_days"):
-        start_centres(pd.DataFrame({"orders": [1.0]}), prepared.pipeline, ["recency_days", "orders"])
 
 
 def test_second_opinions_agree_on_separate_groups():

@@ -380,7 +380,7 @@ def test_short_log_says_that_its_window_is_not_full(log):
     columns = {"order": "order", "date": "day", "amount": "amount"}
     parameters = Parameters(customers="", purchases=log, customer_id="customer", purchase_columns=columns)
     assert "begins after the window" in load_customers(parameters).notes()[-1]
-    assert not load_customers(parameters.model_copy(update={"window_days": 20})).notes()
+    assert "window" not in "".join(load_customers(parameters.model_copy(update={"window_days": 20})).notes())
 
 
 def test_clv_summary_of_a_small_log(log):

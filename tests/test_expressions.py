@@ -20,7 +20,7 @@ from segnb.errors import DataError
 from segnb.history.score_in_engine import feature_columns, score_expression
 from segnb.iterate import Snapshot
 from segnb.parameters import check_parameters
-from segnb.prepare import numbers, prepare
+from segnb.prepare import inputs, prepare
 from segnb.runs.store import Run
 
 
@@ -86,7 +86,7 @@ def test_features_are_scikit_learns_whatever_the_settings(transform, scale, outl
         table, list(table), transform=transform, scale=scale, outliers=outliers, missing=missing, weights={"spend": 2.0}
     )
     new = table if missing != "drop" else table.dropna()
-    theirs = made.pipeline.transform(numbers(new)).to_numpy()
+    theirs = made.pipeline.transform(inputs(new)).to_numpy()
     there = connect().create_table("t", pa.Table.from_pandas(new.reset_index(), preserve_index=False), temp=True)
     features = feature_columns(there, made.pipeline, list(table))
     named = {f"f{place}": feature for place, feature in enumerate(features)}

@@ -1,19 +1,18 @@
-"""Fit k-means or take labels from elsewhere, number the segments, and say how sure each customer is."""
+"""Fit k-means or take labels from elsewhere, number the segments, say how sure each customer is and what others say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field
-from itertools import count
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.cluster import KMeans
-from sklearn.pipeline import Pipeline
+from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segnb.errors import DataError
+from segnb.text import percent
 
 SMALL = 20_000
 """Below this many customers threads only get in each other's way."""
@@ -112,11 +111,22 @@ def number_by_size(model: KMeans) -> KMeans:
     array([1, 0, 0, 0], dtype=int32)
     """
     sizes = np.bincount(model.labels_, minlength=model.n_clusters)
-    return _reorder(model, np.lexsort((model.cluster_centers_[:, 0], -sizes)))
+    return reorder(model, np.lexsort((model.cluster_centers_[:, 0], -sizes)))
 
 
-def _reorder(model: KMeans, order: Sequence[int]) -> KMeans:
-    """Return the model with its centres, and the labels that name them, in another order."""
+def reorder(model: KMeans, order: Sequence[int]) -> KMeans:
+    """Return the model with its centres, and the labels that name them, in another order.
+
+    Parameters
+    ----------
+    model : KMeans
+        Fitted; it stays as it is.
+    order : sequence of int
+        The centres' positions, each once.
+
+    >>> reorder(KMeans(2, init=[[0.0], [9.0]], n_init=1).fit([[0.0], [9.0]]), [1, 0]).labels_.tolist()
+    [1, 0]
+    """
     ordered = copy(model)
     ordered.cluster_centers_ = model.cluster_centers_[np.asarray(order)]
     ordered.labels_ = np.argsort(order).astype(model.labels_.dtype)[model.labels_]
@@ -180,127 +190,6 @@ def centres(model: KMeans, features: pd.DataFrame, numbers: Sequence[int] | None
     return pd.DataFrame(model.cluster_centers_, index=index, columns=features.columns)
 
 
-def start_centres(centres: pd.DataFrame, pipeline: Pipeline, columns: list[str]) -> pd.DataFrame:
-    """Return an earlier run's centres, given in original units, in the scaled space of this run.
-
-    Parameters
-    ----------
-    centres : DataFrame
-        One row per segment, original units.
-    pipeline : Pipeline
-        This run's, as fitted by step 1.
-    columns : list of str
-        The clustering columns that the pipeline reads.
-
-    Raises
-    ------
-    DataError
-        If the centres lack a clustering column of this run; all that are missing are listed.
-
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> scaler = StandardScaler().set_output(transform="pandas").fit(pd.DataFrame({"a": [0.0, 2]}))
-    >>> start_centres(pd.DataFrame({"a": [1.0, 2]}), scaler, ["a"])["a"].tolist()
-    [0.0, 1.0]
-    """
-    missing = [name for name in columns if name not in centres]
-    if missing:
-        raise DataError(
-            f"start_from: that run has no column {', '.join(missing)}; start from a run with the same columns"
-        )
-    return pipeline.transform(centres[columns].astype(float))
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """The segments' numbers, and where they come from.
-
-    Attributes
-    ----------
-    numbers : list of int
-        In the order of the model's centres, ascending.
-    used : list of int
-        Every number that this line of runs has ever given; none of them is given again to another segment.
-    names : dict of int to str
-        A person's names that come with the numbers.
-    carried_from : str
-        The run that numbers and names were carried over from, or "".
-    note : str
-        Why none were carried over although an earlier run was named, or "".
-
-    Examples
-    --------
-    >>> Numbering([1, 3], [1, 2, 3], {3: "Regulars"}, "june").sentence()
-    'Numbers and names are those of june; a segment that was not there has a new number.'
-    """
-
-    numbers: list[int]
-    used: list[int]
-    names: dict[int, str] = field(default_factory=dict)
-    carried_from: str = ""
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "names", {int(number): name for number, name in self.names.items()})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the numbering as plain types, ready for JSON."""
-        return asdict(self)
-
-    def sentence(self) -> str:
-        """Return where the numbers come from, in words."""
-        if self.note:
-            return self.note
-        if not self.carried_from:
-            return "Segment 1 is the largest."
-        return f"Numbers and names are those of {self.carried_from}; a segment that was not there has a new number."
-
-
-def first_numbering(k: int, note: str = "") -> Numbering:
-    """Return the numbers 1 to k.
-
-    Parameters
-    ----------
-    k : int
-        Number of segments.
-    note : str, optional
-        Why none were carried over.
-
-    >>> first_numbering(3).numbers
-    [1, 2, 3]
-    """
-    return Numbering(list(range(1, k + 1)), list(range(1, k + 1)), note=note)
-
-
-def carry_numbers(
-    model: KMeans, survivors: Mapping[int, int], used: Sequence[int], names: Mapping[int, str], source: str
-) -> tuple[KMeans, Numbering]:
-    """Return the model with its centres in the order of their numbers, and the numbers.
-
-    Parameters
-    ----------
-    model : KMeans
-        Fitted again.
-    survivors : mapping of int to int
-        From a centre's position in the model to the number of the earlier segment that it continues.
-    used : sequence of int
-        Numbers given before; a segment that continues none gets one above them all.
-    names : mapping of int to str
-        Names of the earlier segments.
-    source : str
-        The earlier run.
-
-    >>> model = KMeans(2, n_init=1, random_state=0).fit([[0.0], [0.0], [9.0]])
-    >>> carry_numbers(model, {0: 4}, used=[1, 4], names={4: "Regulars"}, source="june")[1].numbers
-    [4, 5]
-    """
-    new = count(max({*used, *survivors.values()}, default=0) + 1)
-    given = {position: survivors.get(position) or next(new) for position in range(model.n_clusters)}
-    order = sorted(given, key=given.__getitem__)
-    numbers = [given[position] for position in order]
-    kept = {number: name for number, name in names.items() if number in survivors.values()}
-    return _reorder(model, order), Numbering(numbers, sorted({*used, *numbers}), kept, source)
-
-
 def _check_k(features: pd.DataFrame, k: int) -> None:
     if k < 2:
         raise DataError(f"k={k}: k-means needs at least 2 segments")
@@ -326,3 +215,108 @@ def _check_labels(labels: pd.Series, n_customers: int) -> None:
         raise DataError(f"labels: {labels.isna().sum()} are missing; fill them, for instance with a word of their own")
     if labels[labels != -1].nunique() < 2:
         raise DataError("labels: there are fewer than 2 different ones; segments must differ")
+
+
+_NEAR_BORDER = 0.05
+"""Below this confidence a customer is as near to a second segment as makes no difference."""
+
+_OPINION_ROWS = 5000
+"""Second opinions are asked on this many customers at most: Ward needs all pairwise distances."""
+
+
+def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 0) -> pd.DataFrame:
+    """Return how far other algorithms agree with the segments.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, n_features)
+    segments : Series
+        The segment of each customer, same index.
+    seed : int, default 0
+        For the Gaussian mixture, and for the sample of a large table.
+
+    Returns
+    -------
+    DataFrame
+        `algorithm`, `segments` (found), `adjusted_rand` (1 = the same segments, 0 = as by chance) and
+        `unassigned` (share of customers that the algorithm leaves out).
+
+    >>> X = pd.DataFrame({"a": np.r_[np.zeros(20), np.ones(20)] + np.arange(40) / 1000})
+    >>> second_opinions(X, pd.Series(np.repeat([1, 2], 20)))["adjusted_rand"].tolist()
+    [1.0, 1.0, 1.0]
+    """
+    rows = features if len(features) <= _OPINION_ROWS else features.sample(_OPINION_ROWS, random_state=seed)
+    k, own = segments.nunique(), segments.loc[rows.index]
+    algorithms = {
+        "Gaussian mixture": GaussianMixture(k, n_init=3, reg_covar=1e-4, random_state=seed),
+        "Ward": AgglomerativeClustering(k),
+        "HDBSCAN": HDBSCAN(min_cluster_size=min(max(5, len(rows) // 50), len(rows)), copy=True),
+    }
+    return pd.DataFrame([_opinion(name, algorithm.fit_predict(rows), own) for name, algorithm in algorithms.items()])
+
+
+def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[str]:
+    """Return sizes, borders and second opinions in sentences computed from the result.
+
+    Parameters
+    ----------
+    assigned : DataFrame
+        As returned by `assign`.
+    opinions : DataFrame
+        As returned by `second_opinions`.
+
+    >>> assigned = pd.DataFrame({"segment": [1, 1, 2, 2], "confidence": [0.9, 0.8, 0.01, 0.7]})
+    >>> opinions = pd.DataFrame({"algorithm": ["Ward"], "adjusted_rand": [0.9]})
+    >>> cluster_sentences(assigned, opinions)[1]
+    '25% of the customers lie near a border (confidence below 0.05).'
+    """
+    shares = assigned["segment"].value_counts(normalize=True)
+    border = float((assigned["confidence"] < _NEAR_BORDER).mean())
+    closest = opinions.loc[opinions["adjusted_rand"].idxmax()]
+    return [
+        f"{len(assigned):,} customers are in {len(shares)} segments; the largest has {percent(shares.max())} of them, "
+        f"the smallest {percent(shares.min())}.",
+        f"{percent(border)} of the customers lie near a border (confidence below {_NEAR_BORDER}).",
+        f"Of the other algorithms, {closest['algorithm']} agrees most, with an adjusted Rand index of "
+        f"{closest['adjusted_rand']:.2f}.",
+    ]
+
+
+def _opinion(name: str, labels: np.ndarray, own: pd.Series) -> dict[str, object]:
+    return {
+        "algorithm": name,
+        "segments": len(set(labels) - {-1}),
+        "adjusted_rand": adjusted_rand_score(own, labels),
+        "unassigned": float(np.mean(labels == -1)),
+    }
+
+
+def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: str = "") -> tuple[str, str]:
+    """Return the columns to draw across and up: those asked for, or else the first of `leading`; "" without numbers.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        In original units.
+    leading : list of str
+        Columns in order of importance, those that separate the segments most first.
+    x, y : str
+        The columns asked for; "" for none.
+
+    Raises
+    ------
+    DataError
+        If a column that was asked for is not there or is not a number.
+
+    >>> scatter_axes(pd.DataFrame({"a": [1.0], "b": [2.0]}), ["b", "a"], y="b")
+    ('a', 'b')
+    """
+    numeric = list(customers.select_dtypes(["number", "bool"]))
+    for parameter, wanted in (("x_axis", x), ("y_axis", y)):
+        if wanted and wanted not in numeric:
+            raise DataError(f"{parameter}={wanted!r} is not a numeric column; those are {', '.join(numeric)}")
+    if not numeric:
+        return "", ""
+    free = [name for name in leading if name in numeric and name not in (x, y)] or numeric[:1] * (not x and not y)
+    across = x or (free.pop(0) if free else y)
+    return across, y or (free[0] if free else across)

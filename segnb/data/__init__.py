@@ -1,6 +1,14 @@
 """The data: files, the purchase log, the customer table made of both, and the engines that hold them."""
 
 from segnb.data.behaviour import customer_expression
-from segnb.data.customers import CustomerTable, has_ids, load_customers, open_log, read_customers, snapshot_day
+from segnb.data.customers import (
+    CustomerTable,
+    dates_as_days,
+    has_ids,
+    load_customers,
+    open_log,
+    read_customers,
+    snapshot_day,
+)
 from segnb.data.purchases import Purchases, open_purchases
 from segnb.data.reader import column_names, read_table

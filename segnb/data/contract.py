@@ -138,7 +138,8 @@ def numbers(text: pa.Array, reading: Reading) -> pa.Array:
     [1234.5, None, 7.0]
     """
     decimal, thousands = reading.get("decimal") or ".", reading.get("thousands") or ""
-    text = pc.utf8_trim_whitespace(pc.replace_substring(text, reading.get("currency") or "\0", ""))
+    sign = reading.get("currency")
+    text = pc.utf8_trim_whitespace(pc.replace_substring(text, sign, "") if sign else text)
     if decimal == "." and not thousands:
         with suppress(pa.ArrowInvalid):
             return text.cast(pa.float64())

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 from ibis import _
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
 from segnb.data.behaviour import customer_expression, fetch_customers, sampled
 from segnb.data.contract import alike_rule, check_contract, classes_rule
@@ -14,7 +15,7 @@ from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import Purchases, by_month, open_purchases
 from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
-from segnb.init.guesses import guess_id
+from segnb.init.guesses import dates_in, guess_id
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file
 from segnb.tables import Rule
@@ -137,10 +138,13 @@ def load_customers(
         names = ", ".join(map(repr, taken))
         raise DataError(f"{parameters.customers}: column {names} is a name that segnb adds itself; rename it")
     if not parameters.purchases:
-        return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), None, [], rules)
+        known, as_of, more = dates_as_days(known, parameters.as_of)
+        return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), as_of, [], rules + more)
     purchases = log or open_log(parameters)
     _check_only(parameters, purchases.kept_by, rules)
     as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
+    known, _day, more = dates_as_days(known, str(as_of))
+    rules += more
     categories = purchases.top_categories() if categories is None else categories
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
     some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
@@ -166,6 +170,41 @@ def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) ->
     seen = {*in_log, *(rule.note for rule in rules if rule.rule == KEPT)}
     if missing := [repr(name) for name in parameters.only if name not in seen]:
         raise DataError(f"only: no column {', '.join(missing)} in any table; name one that is there")
+
+
+def dates_as_days(table: pd.DataFrame, as_of: str = "") -> tuple[pd.DataFrame, date | None, list[Rule]]:
+    """Return a table in which columns of dates are days before `as_of`, that day, and a line for the row log.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Dates, or texts of which nearly all are dates written alike.
+    as_of : str, optional
+        Year-month-day; without it the last date in the table. None is returned where there is no date.
+
+    >>> dates_as_days(pd.DataFrame({"since": ["2026-01-01", "2026-01-31"]}))[0]["since"].tolist()
+    [30.0, 0.0]
+    """
+    moments = {name: _moments(column) for name, column in table.items() if not is_numeric_dtype(column)}
+    moments = {name: found for name, found in moments.items() if found is not None}
+    if not moments:
+        return table, date.fromisoformat(as_of) if as_of else None, []
+    day = pd.Timestamp(as_of) if as_of else max(found.max() for found in moments.values()).normalize()
+    days = {name: (day - found.dt.normalize()).dt.days.astype(float) for name, found in moments.items()}
+    lost = sum(int(found.isna().sum() - table[name].isna().sum()) for name, found in moments.items())
+    note = ", ".join(moments) + (f"; {lost:,} can't be read" if lost else "")
+    rule = Rule(f"dates taken as days before {day.date()}", "columns", table.shape[1], len(days), table.shape[1], note)
+    return table.assign(**days), day.date(), [rule]
+
+
+def _moments(column: pd.Series) -> pd.Series | None:
+    """Return a column as times without a zone, None if it holds none."""
+    if is_datetime64_any_dtype(column):
+        return column.dt.tz_localize(None)
+    written = dates_in(column) if is_string_dtype(column) else ""
+    if not written:
+        return None
+    return pd.to_datetime(column, format=written, errors="coerce", utc=True).dt.tz_localize(None)
 
 
 def open_log(parameters: Parameters) -> Purchases:

@@ -1,26 +1,122 @@
 """Segment numbers and names that last: carried over from an earlier run, given as a parameter, or kept in a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 from sklearn.cluster import KMeans
+from sklearn.pipeline import Pipeline
 
-from segnb.cluster import Numbering, carry_numbers, first_numbering, fit_segments, number_by_size, start_centres
+from segnb.cluster import fit_segments, number_by_size, reorder
 from segnb.data import has_ids
 from segnb.errors import DataError, RunError
 from segnb.history.snapshots import snapshot_of
 from segnb.iterate import match_segments
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import outputs_folder
+from segnb.prepare import inputs
 from segnb.runs.store import Run
 
 _FEW_SHARED = 0.1
 """Below this share of the smaller run's customers in both runs, centres are matched and not customers."""
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """The segments' numbers, and where they come from.
+
+    Attributes
+    ----------
+    numbers : list of int
+        In the order of the model's centres, ascending.
+    used : list of int
+        Every number that this line of runs has ever given; none of them is given again to another segment.
+    names : dict of int to str
+        A person's names that come with the numbers.
+    carried_from : str
+        The run that numbers and names were carried over from, or "".
+    note : str
+        Why none were carried over although an earlier run was named, or "".
+
+    Examples
+    --------
+    >>> Numbering([1, 3], [1, 2, 3], {3: "Regulars"}, "june").sentence()
+    'Numbers and names are those of june; a segment that was not there has a new number.'
+    """
+
+    numbers: list[int]
+    used: list[int]
+    names: dict[int, str] = field(default_factory=dict)
+    carried_from: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", {int(number): name for number, name in self.names.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbering as plain types, ready for JSON."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """Return where the numbers come from, in words."""
+        if self.note:
+            return self.note
+        if not self.carried_from:
+            return "Segment 1 is the largest."
+        return f"Numbers and names are those of {self.carried_from}; a segment that was not there has a new number."
+
+
+def first_numbering(k: int, note: str = "") -> Numbering:
+    """Return the numbers 1 to k.
+
+    Parameters
+    ----------
+    k : int
+        Number of segments.
+    note : str, optional
+        Why none were carried over.
+
+    >>> first_numbering(3).numbers
+    [1, 2, 3]
+    """
+    return Numbering(list(range(1, k + 1)), list(range(1, k + 1)), note=note)
+
+
+def carry_numbers(
+    model: KMeans, survivors: Mapping[int, int], used: Sequence[int], names: Mapping[int, str], source: str
+) -> tuple[KMeans, Numbering]:
+    """Return the model with its centres in the order of their numbers, and the numbers.
+
+    Parameters
+    ----------
+    model : KMeans
+        Fitted again.
+    survivors : mapping of int to int
+        From a centre's position in the model to the number of the earlier segment that it continues.
+    used : sequence of int
+        Numbers given before; a segment that continues none gets one above them all.
+    names : mapping of int to str
+        Names of the earlier segments.
+    source : str
+        The earlier run.
+
+    >>> model = KMeans(2, n_init=1, random_state=0).fit([[0.0], [0.0], [9.0]])
+    >>> carry_numbers(model, {0: 4}, used=[1, 4], names={4: "Regulars"}, source="june")[1].numbers
+    [4, 5]
+    """
+    new = count(max({*used, *survivors.values()}, default=0) + 1)
+    given = {position: survivors.get(position) or next(new) for position in range(model.n_clusters)}
+    order = sorted(given, key=given.__getitem__)
+    numbers = [given[position] for position in order]
+    kept = {number: name for number, name in names.items() if number in survivors.values()}
+    return reorder(model, order), Numbering(numbers, sorted({*used, *numbers}), kept, source)
 
 
 def number_segments(
@@ -58,9 +154,7 @@ def number_segments(
     model = number_by_size(model)
     if parameters.start_from:
         earlier = Run(parameters.start_from)
-        start = start_centres(
-            earlier.read("centres.csv"), run.read("prepare.skops"), run.read("prepare.json")["columns"]
-        )
+        start = _middles(earlier, run.read("prepare.skops"), run.read("prepare.json")["columns"])
         model = fit_segments(features, model.n_clusters, seed=parameters.seed, start=start)
         survivors = dict(enumerate(numbering_of(earlier).numbers))
     elif parameters.previous:
@@ -72,6 +166,16 @@ def number_segments(
     else:
         return model, first_numbering(model.n_clusters)
     return carry_numbers(model, survivors, numbering_of(earlier).used, _given_names(earlier), earlier.name)
+
+
+def _middles(earlier: Run, pipeline: Pipeline, columns: list[str]) -> pd.DataFrame:
+    """Return where the middles of an earlier run's segments lie in the scaled space of a pipeline."""
+    customers, segments = earlier.read("customers.parquet"), earlier.read("segments.parquet")["segment"]
+    if missing := [name for name in columns if name not in customers]:
+        raise DataError(
+            f"start_from: that run has no column {', '.join(missing)}; start from a run with the same columns"
+        )
+    return pipeline.transform(inputs(customers[columns])).groupby(segments).mean()
 
 
 def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) -> dict[int, int]:

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from segnb.cluster import assign
-from segnb.data import column_names, load_customers, read_customers
+from segnb.data import column_names, dates_as_days, load_customers, read_customers
 from segnb.errors import DataError
 from segnb.history.numbering import names_of
 from segnb.history.snapshots import snapshot_of
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import writable, write_whole
-from segnb.prepare import check_numeric, numbers
+from segnb.prepare import check_columns_used, inputs
 from segnb.runs.store import Run, write_csv
 from segnb.text import listed, percent
 
@@ -88,7 +89,8 @@ def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = 
         needed = {} if set(made["columns"]) - set(made.get("behaviours", ())) else {"customers": ""}
         new = settings.model_copy(update={"purchases": source} | needed)
         return load_customers(new, categories=made["categories"]).table
-    return read_customers(settings.model_copy(update={"customers": source, "purchases": ""}))[0]
+    table = read_customers(settings.model_copy(update={"customers": source, "purchases": ""}))[0]
+    return dates_as_days(table, settings.as_of or made["as_of"] or "")[0]
 
 
 def settings_of(run: Run, given: Mapping[str, Any] | None = None) -> Parameters:
@@ -127,16 +129,25 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
         raise TypeError(f"customers: a DataFrame whose columns have the run's names, not {type(customers).__name__}")
     snapshot = snapshot_of(run)
     check_there(snapshot.label, snapshot.columns, customers.columns)
-    check_numeric(customers[snapshot.columns], "score")
-    used = numbers(customers[snapshot.columns])
+    raw = customers[snapshot.columns]
+    _check_kinds(raw, snapshot.customers)
+    check_columns_used(raw.select_dtypes(["number", "bool"]), "score")
+    used = inputs(raw)
     drops = run.read("prepare.json")["settings"]["missing"] == "drop"
-    dropped = (used.isna().any(axis=1) & drops).to_numpy()
+    dropped = (raw.isna().any(axis=1) & drops).to_numpy()
     table = _score_blocks(snapshot, used, dropped)
     notes = _notes(customers, snapshot.customers, snapshot.columns, int(dropped.sum()))
     if beyond := int((table["segment"].isna() & ~dropped).sum()):
         notes.append(f"Without a segment because of a value that has no logarithm: {beyond:,}.")
     table.insert(1, "name", table["segment"].map(names_of(run)))
     return Scores(table.astype({"segment": "Int64"}), notes)
+
+
+def _check_kinds(customers: pd.DataFrame, known: pd.DataFrame) -> None:
+    """Refuse a column of texts where the run's holds numbers."""
+    for name, column in customers.items():
+        if is_numeric_dtype(known[name]) and not is_numeric_dtype(column):
+            raise DataError(f"score: column {name!r} is {column.dtype}, not a number as in the run; repair it")
 
 
 def _score_blocks(snapshot: Snapshot, customers: pd.DataFrame, dropped: np.ndarray) -> pd.DataFrame:

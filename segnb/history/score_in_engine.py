@@ -15,9 +15,9 @@ from segnb.errors import DataError
 from segnb.history.numbering import names_of
 from segnb.history.score import check_there, settings_of, sizes_sentence, takes_log
 from segnb.history.snapshots import snapshot_of
-from segnb.iterate import Snapshot
+from segnb.iterate import Snapshot, unclipped
 from segnb.paths import is_file
-from segnb.prepare.pipeline import Clipper, Weigher
+from segnb.prepare.pipeline import OTHER, Clipper, LevelBlocks, Weigher, level_blocks, number_steps
 from segnb.runs.store import Run
 from segnb.tables import LARGEST
 
@@ -46,11 +46,28 @@ def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str
     DataError
         If a step has no expression (the quantile transform).
     """
-    features = _imputed(table, pipeline.named_steps["impute"], columns)
-    for step in (step for _name, step in pipeline.steps[1:] if step != "passthrough"):
-        apply = _expression_of(step)
-        features = [apply(step, place, feature) for place, feature in enumerate(features)]
-    return features
+    blocks = level_blocks(pipeline)
+    numeric = [name for name in columns if not blocks or name not in blocks.levels_]
+    features = []
+    if numeric:
+        (_name, imputer), *steps = number_steps(pipeline).steps
+        features = _imputed(table, imputer, numeric)
+        for step in (step for _name, step in steps if step != "passthrough"):
+            apply = _expression_of(step)
+            features = [apply(step, place, feature) for place, feature in enumerate(features)]
+    features += _levels(table, blocks) if blocks else []
+    weigh = pipeline["weigh"]
+    return [_STEPS[Weigher](weigh, place, feature) for place, feature in enumerate(features)]
+
+
+def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
+    """Return the columns of the levels of categories, each centred and scaled."""
+    found = []
+    for name, levels in blocks.levels_.items():
+        text = table[name].cast("string").fill_null("missing")
+        text = text.isin(levels).ifelse(text, OTHER) if OTHER in levels else text
+        found += [(text == level).cast("float64") for level in levels]
+    return [(each - float(mean)) / float(scale) for each, mean, scale in zip(found, blocks.means_, blocks.scales_)]
 
 
 def _imputed(table: ibis.Table, imputer: Any, columns: Sequence[str]) -> list[_Column]:
@@ -61,8 +78,10 @@ def _imputed(table: ibis.Table, imputer: Any, columns: Sequence[str]) -> list[_C
     return filled + [values[place].isnull().cast("float64") for place in flagged]
 
 
-def _known(column: ibis.Column) -> _Column:
-    """Return a column as numbers, NaN as NULL."""
+def _known(column: ibis.Column) -> ibis.Column:
+    """Return a column as numbers, NaN as NULL; texts as they are."""
+    if column.type().is_string():
+        return column
     value = column.cast("float64")
     return value.isnan().ifelse(ibis.null("float64"), value) if column.type().is_floating() else value
 
@@ -140,7 +159,7 @@ def score_expression(
     """
     columns, centres = snapshot.columns, snapshot.model.cluster_centers_
     kept = table.filter([_known(table[name]).notnull() for name in columns]) if drop_missing else table
-    plain = Pipeline([step for step in snapshot.pipeline.steps if step[0] != "clip"])
+    plain = unclipped(snapshot.pipeline)
     spaces = {"near": feature_columns(kept, snapshot.pipeline, columns), "plain": feature_columns(kept, plain, columns)}
     named = {f"{kind}_{place}": each for kind, features in spaces.items() for place, each in enumerate(features)}
     features = _apart(kept.select(kept[customer_id], **named))
@@ -211,7 +230,8 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
         table = table.rename({id_column: "customer_id"})
     check_there(run.name, [id_column, *snapshot.columns], table.columns)
     if not from_log:
-        _check_values(table, source, id_column, snapshot.columns)
+        numeric = snapshot.customers[snapshot.columns].select_dtypes(["number", "bool"])
+        _check_values(table, source, id_column, list(numeric))
     drop_missing = made["settings"]["missing"] == "drop"
     return score_expression(table, id_column, snapshot, names_of(run), drop_missing=drop_missing)
 

@@ -161,7 +161,7 @@ def has_offsets(column: pd.Series) -> bool:
     >>> has_offsets(pd.Series(["2026-03-01 10:00:00 +0100", "2026-04-01 10:00:00 +0200"]))
     True
     """
-    return _first_texts(column).str.contains(r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$").any()
+    return bool(_first_texts(column).str.contains(r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$").any())
 
 
 def also_written(column: pd.Series, written: str) -> str:

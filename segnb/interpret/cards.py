@@ -10,6 +10,7 @@ import yaml
 
 from segnb.disclosure import door
 from segnb.errors import DataError
+from segnb.interpret.effects import level_marks
 from segnb.text import escape, escape_markdown, figure, label, listed, percent, segment_colours
 
 _WORTH_A_NAME = 0.5
@@ -121,6 +122,7 @@ def make_cards(
     withheld: list[int] | None = None,
     value: str = "spend",
     stability: pd.DataFrame | None = None,
+    levels: pd.DataFrame | None = None,
 ) -> list[Card]:
     """Return one card per segment, in the order of their numbers.
 
@@ -142,6 +144,8 @@ def make_cards(
         The column that the value shares are of.
     stability : DataFrame, optional
         `jaccard` and `light` of each segment, indexed by segment.
+    levels : DataFrame, optional
+        As returned by `category_effects` for the categories among the features.
 
     Raises
     ------
@@ -160,6 +164,8 @@ def make_cards(
     if unknown := [str(segment) for segment in names if segment not in sizes.index]:
         known = listed([str(segment) for segment in sizes.index])
         raise DataError(f"names: there is no segment {', '.join(unknown)}; the segments are {known}")
+    if levels is not None and len(levels):
+        effects = pd.concat([effects, level_marks(door().disclosed(levels))], ignore_index=True)
     seen = sizes.assign(value_share=sizes.get("value_share", np.nan), confidence=confidence)
     seen.loc[list(hidden), ["value_share", "confidence"]] = np.nan
     marks = {segment: _strongest(effects, segment) for segment in sizes.index if segment not in hidden}
@@ -205,11 +211,13 @@ def cards_markdown(cards: list[Card]) -> str:
 def _word(feature: str, effect: float) -> str:
     """Return the word for a high or low value of a feature.
 
-    >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9)
-    ('frequent', 'mostly toys', 'low feature1')
+    >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9), _word("plan=yearly", 0.7)
+    ('frequent', 'mostly toys', 'low feature1', 'plan: yearly')
     """
     if feature in _VOCABULARY["words"]:
         return _VOCABULARY["words"][feature]["high" if effect > 0 else "low"]
+    if "=" in feature:
+        return label(feature) if effect > 0 else f"seldom {label(feature)}"
     if feature.startswith("share_"):
         return f"{'mostly' if effect > 0 else 'little'} {label(feature.removeprefix('share_'))}"
     return f"{'high' if effect > 0 else 'low'} {label(feature)}"
@@ -217,13 +225,16 @@ def _word(feature: str, effect: float) -> str:
 
 def _theme(feature: str) -> str:
     known = _VOCABULARY["words"].get(feature)
-    return known["theme"] if known else "category" if feature.startswith("share_") else feature
+    plain = "category" if feature.startswith("share_") else feature.partition("=")[0]
+    return known["theme"] if known else plain
 
 
 def _strongest(effects: pd.DataFrame, segment: int) -> list[Mark]:
     """Return the features that mark a segment, strongest first, one per theme."""
     own = effects[(effects["segment"] == segment) & (effects["cohens_d"].abs() >= _WORTH_A_NAME)]
-    own = own.sort_values("cohens_d", key=np.abs, ascending=False, kind="stable")
+    own = own.sort_values("cohens_d", ascending=False).sort_values(
+        "cohens_d", key=np.abs, ascending=False, kind="stable"
+    )
     own = own[~own["feature"].map(_theme).duplicated()]
     return list(zip(own["feature"], own["cohens_d"]))
 
@@ -246,14 +257,18 @@ def _action(strongest: list[Mark]) -> dict[str, str]:
     words = [_word(*mark) for mark in strongest]
     known = [_VOCABULARY["actions"][word] for word in words if word in _VOCABULARY["actions"]]
     leading = [word.removeprefix("mostly ") for word in words if word.startswith("mostly ")]
-    texts = [*known, _VOCABULARY["category"] if leading else _VOCABULARY["otherwise"]][0]
-    action, disproof = (text.format(category="".join(leading[:1])) for text in texts.values())
+    shops = any(feature in _VOCABULARY["words"] or feature.startswith("share_") for feature, _ in strongest)
+    plain = _VOCABULARY["otherwise" if shops or not strongest else "elsewhere"]
+    texts = [*known, _VOCABULARY["category"] if leading else plain][0]
+    action, disproof = (text.format(category="".join(leading[:1]), mark="".join(words[:1])) for text in texts.values())
     return {"action": action, "disproof": disproof}
 
 
 def _marks(strongest: list[Mark], profiles: pd.DataFrame, segment: int) -> list[str]:
     """Return up to four marks, each with the segment's figure and that of all customers."""
-    own = profiles[profiles["segment"] == segment].set_index("column")
+    own = profiles[profiles["segment"] == segment]
+    levels = own["level"].fillna("").astype(str) if "level" in own else pd.Series("", index=own.index)
+    own = own.set_index(own["column"].where(levels == "", own["column"] + "=" + levels))
     marks = [_mark(feature, effect, own.loc[feature]) for feature, effect in strongest if feature in own.index]
     return [mark for mark in marks if mark][:4] or ["Close to the average customer in every feature."]
 
@@ -263,8 +278,10 @@ def _mark(feature: str, effect: float, row: pd.Series) -> str:
 
     The effect is measured on the transformed scale, where a long tail weighs less than in a mean.
     """
-    for here, everywhere, kind in (("median", "overall_median", "median"), ("mean", "overall", "mean")):
+    kinds = [("median", "overall_median", "median"), ("mean", "overall", "mean")]
+    for here, everywhere, kind in [("share", "overall", "share")] if "=" in feature else kinds:
         if (row[here] - row[everywhere]) * effect > 0:
             values = f"{figure(feature, row[here])} ({kind}; all customers {figure(feature, row[everywhere])})"
-            return f"{_word(feature, effect)}: {label(feature)} {values}"
+            words = "" if "=" in feature else f"{_word(feature, effect)}: "
+            return f"{words}{label(feature)} {values}"
     return ""

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2_contingency, kruskal, rankdata
 from scipy.stats.contingency import association
 
-from segnb.tables import as_labels, as_table, holm
+from segnb.tables import as_labels, as_levels, as_table, holm
 
 BOOT_ROWS = 2500
 """A bootstrap sample has this many customers at most."""
@@ -60,12 +60,16 @@ def _interval_table(found: np.ndarray, figures: Sequence[str], index: pd.MultiIn
     return pd.DataFrame(columns.T, index=index, columns=names).reset_index()
 
 
+_EFFECTS = [f"{name}{ending}" for name in ("cohens_d", "cliffs_delta") for ending in ("", "_low", "_high")]
+
 NOTHING = 1e-12
 """Spread below this share of the column's is a rounding error."""
 
 
 def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike) -> pd.Series:
     """Return η² per feature: the share of its variance that lies between the segments, 0 to 1, largest first.
+
+    The columns of a category, which are called `category=level`, are one feature.
 
     No p-value: the segments were made from these very columns, so a test would always reject (Chen and Witten,
     J. Mach. Learn. Res. 24(152), 2023).
@@ -84,6 +88,8 @@ def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike)
     groups = features.groupby(as_labels(segments, features.index))
     total = features.var(ddof=0) * len(features)
     between = ((groups.mean() - features.mean()) ** 2).mul(groups.size(), axis=0).sum()
+    columns = [str(name).partition("=")[0] for name in features]
+    total, between = (figure.groupby(columns, sort=False).sum() for figure in (total, between))
     share = (between / total.where(total > 0)).clip(0, 1)
     return share.fillna(0.0).sort_values(ascending=False, kind="stable").rename("eta_squared")
 
@@ -115,6 +121,8 @@ def effects(
     np.float64(-1.0)
     """
     features = as_table(features)
+    if features.empty:
+        return pd.DataFrame(columns=["segment", "feature", *_EFFECTS])
     values = features.to_numpy(dtype=float)
     names, codes = np.unique(as_labels(segments, features.index), return_inverse=True)
     found = intervals(lambda rows: _effects(values[rows], codes[rows], len(names)), len(values), n_boot, seed)
@@ -216,6 +224,30 @@ def category_effects(
     return pd.concat(parts, ignore_index=True) if parts else empty
 
 
+def level_marks(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return how strongly levels of categories mark segments, as `effects` does of numbers.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        As returned by `category_effects`.
+
+    Returns
+    -------
+    DataFrame
+        `segment`, `feature` ("category=level") and `cohens_d`: that of the correlation φ of segment and level,
+        2φ/√(1 - φ²) (Cohen 1988), negative where the level is rarer than among all.
+
+    >>> cities = pd.DataFrame({"city": ["a", "a", "b", "b"] * 9})
+    >>> level_marks(category_effects(cities, [1, 1, 1, 2] * 9))["cohens_d"].round(2).tolist()
+    [1.41, -1.41, -1.41, 1.41]
+    """
+    phi = levels["cramers_v"].astype(float).clip(upper=0.9999)
+    size = 2 * phi / np.sqrt(1 - phi**2) * np.where(levels["lift"].astype(float) < 1, -1, 1)
+    names = levels["descriptor"].astype(str) + "=" + levels["level"].astype(str)
+    return pd.DataFrame({"segment": levels["segment"], "feature": names, "cohens_d": size})
+
+
 def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
     """Return the names of the categories that have at most so many levels.
 
@@ -228,11 +260,6 @@ def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
     ['city']
     """
     return [name for name in descriptors if not is_number(descriptors[name]) and descriptors[name].nunique() <= most]
-
-
-def as_levels(column: pd.Series) -> pd.Series:
-    """Return a category's values as text, missing ones as the level "missing"."""
-    return column.astype("object").where(column.notna(), "missing").astype(str)
 
 
 def is_number(column: pd.Series) -> bool:

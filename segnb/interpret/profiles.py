@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from segnb.errors import DataError
-from segnb.interpret.effects import as_levels, is_number
-from segnb.tables import as_labels, as_table
+from segnb.interpret.effects import is_number
+from segnb.tables import as_labels, as_levels, as_table
 
 
 def segment_sizes(customers: pd.DataFrame, segments: ArrayLike, value: str = "") -> pd.DataFrame:
@@ -116,7 +116,8 @@ def centre_scores(customers: pd.DataFrame, segments: ArrayLike, columns: Sequenc
 
 
 def _profile(column: pd.Series, segments: pd.Series, is_feature: bool) -> pd.DataFrame:
-    table = _numbers(column, segments) if is_feature or is_number(column) else _shares(column, segments)
+    counted = is_number(column) or (is_feature and pd.api.types.is_bool_dtype(column))
+    table = _numbers(column, segments) if counted else _shares(column, segments)
     table["lift"] = table["mean"].fillna(table["share"]) / table["overall"].where(table["overall"] != 0)
     table = table.assign(column=column.name, role="feature" if is_feature else "descriptor")
     return table[["segment", "column", "role", "level", "mean", "median", "share", "overall", "overall_median", "lift"]]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
-from segnb.tables import as_labels, as_table
+from segnb.tables import as_labels, as_table, dummies
 from segnb.text import is_share, label, number, percent
 
 _LEAST_FIDELITY = 0.8
@@ -74,8 +74,8 @@ def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike,
     Parameters
     ----------
     customers : DataFrame or array of shape (n_customers, n_features)
-        The clustering columns in original units; missing values are filled with the median. An array's columns are
-        called x0, x1, ….
+        The clustering columns in original units; missing numbers are filled with the median, a missing category is a
+        level. An array's columns are called x0, x1, ….
     segments : Series or array of shape (n_customers,)
         Segment of each customer, numbers or texts; a Series has the table's index.
     seed : int, default 0
@@ -85,7 +85,7 @@ def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike,
     >>> describe_by_rules(table, pd.Series([1, 1, 1, 2, 2, 2] * 5)).table["rule"].tolist()
     ['orders ≤ 5', 'orders ≥ 6']
     """
-    values = as_table(customers).astype(float)
+    values = dummies(as_table(customers))
     values, segments = values.fillna(values.median()), as_labels(segments, values.index)
     some = values if len(values) <= ROWS else values.sample(ROWS, random_state=seed)
     of_some = segments.loc[some.index]
@@ -132,11 +132,29 @@ def _regions(tree: DecisionTreeClassifier, winners: Mapping[int, object]) -> lis
 def _words(path: list[_Condition], values: pd.DataFrame) -> str:
     """Return the conditions in words, the tightest of each feature and direction only."""
     tightest = {(feature, sign): threshold for feature, sign, threshold in path}  # the deeper, the tighter
+    named = {_category(values, feature) for feature, sign in tightest if sign == ">"} - {""}
+    tightest = {
+        (feature, sign): threshold
+        for (feature, sign), threshold in tightest.items()
+        if sign == ">" or _category(values, feature) not in named  # which level it is says which it is not
+    }
     conditions = [
-        f"{label(values.columns[feature])} {_condition(values.iloc[:, feature], sign, threshold)}"
+        _of_level(str(values.columns[feature]), sign)
+        or f"{label(values.columns[feature])} {_condition(values.iloc[:, feature], sign, threshold)}"
         for (feature, sign), threshold in tightest.items()
     ]
     return " and ".join(conditions) or "everybody"
+
+
+def _category(values: pd.DataFrame, feature: int) -> str:
+    name, equals, _ = str(values.columns[feature]).partition("=")
+    return name if equals else ""
+
+
+def _of_level(column: str, sign: str) -> str:
+    """Return a condition on a level of a category, "" for a column of numbers."""
+    name, _, level = column.partition("=")
+    return level and f"{label(name)} is {'not ' if sign == '≤' else ''}{level}"
 
 
 def _condition(values: pd.Series, sign: str, threshold: float) -> str:

@@ -12,4 +12,4 @@ from segnb.iterate.changes import (
 )
 from segnb.iterate.decision import Decision, decide, refit_interval, replay, replay_sentence
 from segnb.iterate.drift import drift
-from segnb.iterate.snapshot import NOTHING_BEFORE, Snapshot
+from segnb.iterate.snapshot import NOTHING_BEFORE, Snapshot, unclipped

@@ -9,7 +9,7 @@ import pandas as pd
 from segnb.iterate.changes import Changes, decompose
 from segnb.iterate.drift import drift
 from segnb.iterate.snapshot import Snapshot
-from segnb.text import Finding, label, listed, number, percent
+from segnb.text import Finding, figure, label, listed, number, percent
 
 _MOVED = 0.02
 """How far the customers who moved must exceed the noise floor for scoring everybody again, as a share."""
@@ -132,8 +132,12 @@ def _behaviour_words(changes: Changes) -> str:
 def _drift_words(drifts: pd.DataFrame) -> str:
     drifted = drifts[drifts["drifted"]]
     most = drifted.head(3).itertuples()
-    names = [f"{label(row.column)} ({number(row.before)} to {number(row.after)})" for row in most]
+    names = [f"{label(row.column)} ({_from_to(row)})" for row in most]
     return f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
+
+
+def _from_to(row: tuple) -> str:
+    return f"{figure(row.column, row.before)} to {figure(row.column, row.after)}"
 
 
 def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float | None]:

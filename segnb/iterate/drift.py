@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import chi2, wasserstein_distance
+from scipy.stats import chi2, chi2_contingency, wasserstein_distance
 
-from segnb.tables import as_table, holm
+from segnb.tables import as_levels, as_table, holm
 
 BINS = 10
 SMALL = 500
@@ -24,7 +24,7 @@ def drift(
     previous, current : DataFrame or array of shape (n_customers, n_columns)
         Customers in original units; an array's columns are called x0, x1, ….
     columns : list of str, default all
-        Numeric columns of both.
+        Columns of both, numbers or categories.
     level : float, default 0.05
         Chance of a false alarm over all columns together, 0 to 1.
     seed : int, default 0
@@ -35,7 +35,8 @@ def drift(
     DataFrame
         `column`, `before` and `after` (means), `psi` (population stability index), `p` and `p_holm` (corrected
         for the number of columns; Holm 1979), `effect` (Wasserstein distance in standard deviations of before)
-        and `drifted`; of no columns, an empty table.
+        and `drifted`; of no columns, an empty table. A category's row is called after the level whose share changed
+        most, `category=level`, `before` and `after` are its shares, p is that of a χ² test, and `effect` is Cohen's w.
 
     Notes
     -----
@@ -51,7 +52,7 @@ def drift(
     columns = list(previous) if columns is None else columns
     if not columns:
         return pd.DataFrame()
-    table = pd.DataFrame([_column_drift(name, previous[name], current[name], seed) for name in columns])
+    table = pd.DataFrame([_any_drift(name, previous[name], current[name], seed) for name in columns])
     table["p_holm"] = holm(table["p"].to_numpy())
     table["drifted"] = table["p_holm"] < level
     order = ["column", "before", "after", "psi", "p", "p_holm", "effect", "drifted"]
@@ -71,6 +72,20 @@ def population_stability(previous: np.ndarray, current: np.ndarray) -> tuple[flo
     edges = deciles[deciles < previous.max()]
     p, q = (_shares(values, edges) for values in (previous, current))
     return float(np.sum((q - p) * np.log(q / p))), len(edges) + 1
+
+
+def _any_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) -> dict[str, object]:
+    if pd.api.types.is_numeric_dtype(previous):
+        return _column_drift(name, previous, current, seed)
+    sides = {side: as_levels(column).value_counts() for side, column in (("old", previous), ("new", current))}
+    counts = pd.DataFrame(sides).fillna(0)
+    shares = counts / counts.sum()
+    p, q = ((counts + 0.5) / (counts + 0.5).sum()).to_numpy().T
+    level = (shares["new"] - shares["old"]).abs().idxmax()
+    told = {"column": f"{name}={level}", "before": shares["old"][level], "after": shares["new"][level]}
+    psi, w = float(np.sum((q - p) * np.log(q / p))), float(np.sqrt(np.sum((q - p) ** 2 / p)))
+    chance = chi2_contingency(counts, correction=False).pvalue if len(counts) > 1 else 1.0
+    return told | {"psi": psi, "p": chance, "effect": w}
 
 
 def _column_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """A segmentation at one point in time: the customers, and the model that was fitted to them."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,12 +12,34 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
 from segnb.errors import RunError
+from segnb.tables import as_levels
 
 _FARTHEST = 0.99
 """A customer further from the centres than this share of a snapshot's own is unlike anyone in it."""
 
 _FARTHEST_ROWS = 100_000
 """How far that is, this many of its customers tell at most."""
+
+
+def unclipped(pipeline: Pipeline) -> Pipeline:
+    """Return a fitted pipeline without the step called clip, which pulls outlying values in, if there is one.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        One of `segnb.prepare`, or any other.
+
+    >>> list(unclipped(Pipeline([("clip", "passthrough"), ("scale", "passthrough")])).named_steps)
+    ['scale']
+    """
+    if "columns" in pipeline.named_steps:
+        columns = copy(pipeline["columns"])
+        columns.transformers_ = [
+            (name, unclipped(part) if isinstance(part, Pipeline) else part, of)
+            for name, part, of in columns.transformers_
+        ]
+        return Pipeline([("columns", columns), *pipeline.steps[1:]])
+    return Pipeline([step for step in pipeline.steps if step[0] != "clip"])
 
 
 @dataclass(frozen=True)
@@ -136,8 +159,7 @@ class Snapshot:
         customers : DataFrame
             As for `features`.
         """
-        plain = Pipeline([step for step in self.pipeline.steps if step[0] != "clip"])
-        return self.distances(self._scaled(customers, plain))
+        return self.distances(self._scaled(customers, unclipped(self.pipeline)))
 
     def _scaled(self, customers: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
         if missing := [name for name in self.columns if name not in customers]:
@@ -149,6 +171,7 @@ class Snapshot:
         if wrong := [name for name in numbers if not is_numeric_dtype(customers[name])]:
             raise RunError(f"{self.label} was made from {', '.join(wrong)} as numbers; here they are not")
         values = customers[self.columns].astype(dict.fromkeys(numbers, "float64"))
+        values = values.assign(**{name: as_levels(values[name]) for name in self.columns if name not in numbers})
         with np.errstate(divide="ignore", invalid="ignore"), config_context(assume_finite=True):
             scaled = np.asarray(pipeline.transform(values))  # a logarithm may have no value
         names = getattr(self.model, "feature_names_in_", None)

@@ -35,6 +35,8 @@ def distributions(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
     4
     """
     names = [name for name in before if name in after][:MOST]
+    if not names:
+        return None
     across = min(4, len(names))
     down = math.ceil(len(names) / across)
     height = 0.4 + 3.2 * down
@@ -70,13 +72,16 @@ def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Ax
     segments : Series of shape (n_customers,)
         Segment of each customer, same index.
     x, y : str
-        Columns across and up. In a report a dot is the mean of neighbours in a segment, otherwise a customer.
+        Columns across and up, without which nothing is drawn. In a report a dot is the mean of neighbours in a
+        segment, otherwise a customer.
 
     >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
     >>> segments = pd.Series([1, 1, 2, 2])
     >>> scatter(customers, segments, "orders", "spend").get_xlabel()
     'orders'
     """
+    if not x:
+        return None
     ax = new_axes(ax, 7.5, 5)
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax)
     ax.set(xlabel=label(x), ylabel=label(y))

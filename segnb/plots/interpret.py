@@ -111,7 +111,7 @@ def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) 
     ['orders', 'spend']
     """
     shown = door().members(segments)
-    if not shown.any():
+    if not shown.any() or not len(columns):
         return None
     figure, panels = _panels(len(columns), 3, 3.4, 2.8)
     for ax, name in zip(panels, columns):

@@ -8,12 +8,15 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from segnb.errors import DataError
-from segnb.prepare.pipeline import Clipper, build_pipeline, numbers, skewness
+from segnb.prepare.pipeline import Clipper, build_pipeline, inputs, level_blocks, number_steps, skewness
 from segnb.tables import LARGEST, Rule
-from segnb.text import label, number, percent
+from segnb.text import label, listed, number, percent
 
 MOST_MISSING = 0.9
 """A column that is missing in a larger share of the rows cannot make segments."""
+
+MOST_LEVELS = 60
+"""A category of more levels cannot make segments."""
 
 _FLOAT32_ROWS = 1_000_000
 """Above this many rows the feature matrix is float32."""
@@ -84,7 +87,8 @@ def prepare(
     behaviours : sequence of str
         The columns to use where `features` is empty.
     features, descriptors : sequence of str
-        Columns to cluster on, and to describe segments by (empty: all others).
+        Columns to cluster on, and to describe segments by (empty: all others). Columns of text and categories become
+        blocks of their levels, see `LevelBlocks`; they cluster only where they are named.
     outcomes, exclude : sequence of str
         Columns that describe segments and never make them, and columns that do neither.
     missing : {"median", "most_frequent", "drop", "indicator"}
@@ -104,7 +108,7 @@ def prepare(
     Raises
     ------
     DataError
-        If a column is missing, is not a number, holds infinite or absurd values, or nothing is left.
+        If a column is missing, holds infinite or absurd values or too many levels, or nothing is left.
 
     >>> table = pd.DataFrame({"spend": [1.0, 2, 3, 4], "age": [20, 30, 40, 50]})
     >>> prepare(table, ["spend"], outliers="keep").features["spend"].round(2).tolist()
@@ -120,17 +124,17 @@ def prepare(
     descriptors = _choose_descriptors(table, columns, descriptors, outcomes)
     _check_weights(weights or {}, columns)
     customers, dropped = _drop_rows(table, columns, missing, outliers)
-    values = numbers(customers[columns])
-    _check_values(values, transform, scale)
-    pipeline = build_pipeline(len(values), missing, outliers, transform, scale, weights, seed)
+    values = inputs(customers[columns])
+    _check_values(values.select_dtypes("number"), transform, scale)
+    pipeline = build_pipeline(values, missing, outliers, transform, scale, weights, seed)
     matrix = pipeline.fit_transform(values).set_axis(customers.index)
     rules = [*rules, *dropped, *_changed_cells(pipeline, values)]
     matrix = matrix.astype("float32") if len(matrix) > _FLOAT32_ROWS else matrix
     return Prepared(customers, matrix, pipeline, columns, descriptors, rules)
 
 
-def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
-    """Check that all columns are numbers, or true and false, of a size that can be used.
+def check_columns_used(table: pd.DataFrame, parameter: str = "features") -> None:
+    """Check that columns of numbers are of a size that can be used, and that the others are categories of few levels.
 
     Parameters
     ----------
@@ -141,19 +145,22 @@ def check_numeric(table: pd.DataFrame, parameter: str = "features") -> None:
     Raises
     ------
     DataError
-        Naming the first column that is not a number or holds infinite or absurd values.
+        Naming the first column that holds infinite or absurd values, times, or too many different texts.
 
-    >>> check_numeric(pd.DataFrame({"town": ["here", "there"]}))
+    >>> check_columns_used(pd.DataFrame({"spend": [1.0, 1e300]}))
     Traceback (most recent call last):
-    segnb.errors.DataError: features: column 'town' is str, not a number; k-means needs numbers, so list it in \
-descriptors instead
+    segnb.errors.DataError: features: column 'spend' has 1 infinite values or values beyond 1e+15; repair them
     """
     for name, column in table.items():
-        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-            raise DataError(
-                f"{parameter}: column {name!r} is {column.dtype}, not a number; k-means needs numbers, "
-                "so list it in descriptors instead"
-            )
+        if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+            raise DataError(f"{parameter}: column {name!r} is {column.dtype}; give its distance in days as a number")
+        if not pd.api.types.is_numeric_dtype(column):
+            if column.nunique() > MOST_LEVELS:
+                raise DataError(
+                    f"{parameter}: column {name!r} has {column.nunique():,} different texts, at most {MOST_LEVELS} can "
+                    "make segments; group them, or list it in descriptors instead"
+                )
+            continue
         absurd = int((column.astype(float).abs() > LARGEST).sum())
         if absurd:
             raise DataError(
@@ -177,8 +184,8 @@ def _choose_features(
             "or keep the rows that have it"
         )
     if not columns:
-        raise DataError("no numeric column to cluster on; name some in features")
-    check_numeric(table[columns])
+        raise DataError("no numeric column to cluster on; name some in features, categories among them")
+    check_columns_used(table[columns])
     usable = [name for name in columns if table[name].nunique() > 1]
     if not usable:
         raise DataError(f"features {', '.join(columns)}: each has only one value; k-means needs columns that differ")
@@ -231,7 +238,7 @@ def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: 
         dropped = len(table) - len(kept)
         rules.append(Rule("rows with a missing value dropped", "customers", len(table), dropped, len(kept)))
     if outliers == "drop" and len(kept):
-        values, before = numbers(kept[columns]), len(kept)
+        values, before = inputs(kept[columns]).select_dtypes("number"), len(kept)
         kept = kept[~Clipper("clip").fit(values).beyond(values).any(axis=1)]
         note = "beyond median ± 5 MAD in some column"
         rules.append(Rule("outlying rows dropped", "customers", before, before - len(kept), len(kept), note))
@@ -258,13 +265,20 @@ def _check_values(values: pd.DataFrame, transform: str, scale: str) -> None:
 
 
 def _changed_cells(pipeline: Pipeline, values: pd.DataFrame) -> list[Rule]:
-    """Return a rule per column for the cells that were filled and those that were pulled in."""
-    imputed = pipeline.named_steps["impute"].transform(values)
-    pulled = pipeline.named_steps["clip"].beyond(imputed).sum(axis=0)
-    changed = {
-        "missing values filled": values.isna().sum(),
-        "outlying values pulled in": pd.Series(pulled, index=imputed.columns),
-    }
+    """Return a rule per column for the cells that were filled, pulled in or taken together."""
+    numeric, blocks, changed = values.select_dtypes("number"), level_blocks(pipeline), {}
+    if len(numeric.columns):
+        steps = number_steps(pipeline).named_steps
+        imputed = steps["impute"].transform(numeric)
+        pulled = steps["clip"].beyond(imputed).sum(axis=0)
+        changed["missing values filled"] = numeric.isna().sum()
+        changed["outlying values pulled in"] = pd.Series(pulled, index=imputed.columns)
+    if blocks:
+        rare = {name: values[name].isin(levels).sum() for name, levels in blocks.pooled_.items()}
+        changed["values of rare levels taken together"] = pd.Series(rare)
+        changed["missing values taken as a level"] = pd.Series(
+            {name: (values[name] == "missing").sum() for name in rare}
+        )
     return [
         Rule(rule, "cells", len(values), count, len(values), name)
         for rule, counts in changed.items()
@@ -310,16 +324,20 @@ def sentences(prepared: Prepared) -> list[str]:
     >>> sentences(prepare(table, ["spend"]))[0]
     '4 customers go on with 1 clustering columns; 1 other columns will describe the segments.'
     """
-    values, features = numbers(prepared.customers[prepared.columns]), prepared.features
-    before = pd.Series(skewness(values.to_numpy()), index=values.columns)
-    after = pd.Series(skewness(features.to_numpy(dtype=float)), index=features.columns)
-    most = before.abs().idxmax()
+    values, features = inputs(prepared.customers[prepared.columns]), prepared.features
+    numeric = values.select_dtypes("number")
     said = [
-        f"{len(features):,} customers go on with {features.shape[1]} clustering columns; "
-        f"{len(prepared.descriptors)} other columns will describe the segments.",
-        f"The most skewed column was {label(most)}: skewness {number(before[most])}, now {number(after[most])}.",
+        f"{len(features):,} customers go on with {values.shape[1]} clustering columns; "
+        f"{len(prepared.descriptors)} other columns will describe the segments."
     ]
-    if values.shape[1] > 1:
+    if levels := [label(name) for name in values if name not in numeric]:
+        said.append(f"Categories count as much as a number each: {listed(levels)}.")
+    if len(numeric.columns):
+        before = pd.Series(skewness(numeric.to_numpy()), index=numeric.columns)
+        most = before.abs().idxmax()
+        now = skewness(features[[most]].to_numpy(dtype=float))[0]
+        said.append(f"The most skewed column was {label(most)}: skewness {number(before[most])}, now {number(now)}.")
+    if values.shape[1] > 1 and features.shape[1] > 1:
         pairs = features.corr().where(np.tri(features.shape[1], k=-1, dtype=bool)).stack()
         one, other = pairs.abs().idxmax()
         both = f"{label(one)} and {label(other)}, correlation {pairs[one, other]:.2f}"

@@ -1,14 +1,19 @@
-"""The scikit-learn pipeline of step 1: impute, clip, transform, scale, weigh, and the way back."""
+"""The scikit-learn pipeline of step 1: impute, clip, transform, scale, encode, weigh, and the way back."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sklearn import preprocessing
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from segnb.tables import as_levels
 
 
 class _ColumnwiseTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -114,13 +119,95 @@ class SkewTamer(preprocessing.PowerTransformer):
         return self.fit(X, y).transform(X)
 
 
+class LevelBlocks(TransformerMixin, BaseEstimator):
+    """Turn each category into a block of columns, one per level, whose variances add up to 1: as much as a number's.
+
+    A category of two levels becomes one column. Levels of few customers are taken together as "other", and so is a
+    level that was never seen; "missing" is a level like any other. A share of the rows or 1 of a level comes out of
+    `inverse_transform`, so that the mean of a segment is its share of the level.
+
+    Parameters
+    ----------
+    min_share : float, default 0.02
+        A level of a smaller share of the rows is few.
+
+    Attributes
+    ----------
+    levels_ : dict of str to list of str
+        Of each column those that have a column of their own, the rarest of two left out.
+    pooled_ : dict of str to list of str
+        Of each column the levels that are taken together.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"plan": ["month", "year", "year", "two years"]})
+    >>> blocks = LevelBlocks().fit(X)
+    >>> blocks.get_feature_names_out().tolist(), blocks.transform(X).var(axis=0).sum().round(6)
+    (['plan=month', 'plan=two years', 'plan=year'], np.float64(1.0))
+    """
+
+    def __init__(self, min_share: float = 0.02):
+        self.min_share = min_share
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "LevelBlocks":
+        """Learn the levels of each column, and the spread of its block."""
+        self.feature_names_in_, self.n_features_in_ = np.array(X.columns, dtype=object), X.shape[1]
+        self.levels_, self.pooled_ = {}, {}
+        for name, column in X.items():
+            shares = column.value_counts(normalize=True)
+            rare = sorted(shares.index[shares < self.min_share])
+            self.pooled_[name] = rare if len(rare) > 1 else []
+            levels = sorted(set(shares.index) - set(self.pooled_[name])) + [OTHER] * bool(self.pooled_[name])
+            self.levels_[name] = [_second(levels)] if len(levels) == 2 else levels
+        plain = self._dummies(X)
+        self.means_ = plain.mean(axis=0)
+        variances, starts = plain.var(axis=0), np.cumsum([0, *map(len, self.levels_.values())])
+        blocks = [slice(start, end) for start, end in pairwise(starts)]
+        spreads = [np.full(block.stop - block.start, np.sqrt(variances[block].sum())) for block in blocks]
+        self.scales_ = np.concatenate(spreads)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the blocks, centred, shape (n_rows, n_levels)."""
+        return (self._dummies(X) - self.means_) / self.scales_
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Return shares of the levels, 0 to 1 for rows and for means of rows."""
+        return np.asarray(X, dtype=float) * self.scales_ + self.means_
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns, each `category=level`."""
+        return np.array([f"{name}={level}" for name, levels in self.levels_.items() for level in levels], dtype=object)
+
+    def _dummies(self, X: pd.DataFrame) -> np.ndarray:
+        check_is_fitted(self, "levels_")
+        parts = []
+        for name, levels in self.levels_.items():
+            column = X[name]
+            if OTHER in levels:
+                column = column.where(column.isin(levels), OTHER)
+            parts += [(column == level).to_numpy(dtype=float) for level in levels]
+        return np.column_stack(parts)
+
+
+def _second(levels: list[str]) -> str:
+    """Return of two levels the one that a column of yes and no is about, else the second."""
+    return next((level for level in levels if level.lower() in _YES), levels[1])
+
+
+OTHER = "other"
+"""What rare levels, and levels never seen, are taken together as."""
+
+_YES = {"yes", "y", "true", "1", "ja", "j", "oui", "o", "si", "sí", "sim", "on", "x"}
+
+
 class Weigher(_ColumnwiseTransformer):
     """Multiply each column by the square root of its weight, so that the weight multiplies its squared distance.
 
     Parameters
     ----------
     weights : dict of str to float, optional
-        Weight of a column by name; 1 for the others.
+        Weight of a column by name; 1 for the others. That of a category counts for its block.
     """
 
     def __init__(self, weights: dict[str, float] | None = None):
@@ -130,7 +217,9 @@ class Weigher(_ColumnwiseTransformer):
         """Look up the weight of each column of `X`."""
         self._check(X, reset=True)
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
-        self.factors_ = np.sqrt([float((self.weights or {}).get(name, 1)) for name in names])
+        weights = self.weights or {}
+        own = [weights.get(name, weights.get(str(name).partition("=")[0], 1)) for name in names]
+        self.factors_ = np.sqrt(np.array(own, dtype=float))
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -155,16 +244,24 @@ def skewness(values: np.ndarray) -> np.ndarray:
 
 
 def build_pipeline(
-    n_rows: int, missing: str, outliers: str, transform: str, scale: str, weights: dict[str, float] | None, seed: int
+    values: pd.DataFrame,
+    missing: str,
+    outliers: str,
+    transform: str,
+    scale: str,
+    weights: dict[str, float] | None,
+    seed: int,
 ) -> Pipeline:
-    """Return the unfitted pipeline for `n_rows` customers: impute, clip, transform, scale, weigh; see `prepare`.
+    """Return the unfitted pipeline for these customers: impute, clip, transform, scale, weigh; see `prepare`.
 
-    >>> list(build_pipeline(9, "median", "keep", "log", "none", None, seed=0).named_steps)
+    With categories among the columns, what is done to numbers and what to levels stands side by side before `weigh`.
+
+    >>> list(build_pipeline(pd.DataFrame({"a": [1.0]}), "median", "keep", "log", "none", None, seed=0).named_steps)
     ['impute', 'clip', 'transform', 'scale', 'weigh']
     """
     strategy = "most_frequent" if missing == "most_frequent" else "median"
     log = {"func": np.log1p, "inverse_func": np.expm1, "feature_names_out": "one-to-one", "check_inverse": False}
-    normal = {"n_quantiles": min(1000, n_rows), "output_distribution": "normal", "random_state": seed}
+    normal = {"n_quantiles": min(1000, len(values)), "output_distribution": "normal", "random_state": seed}
     transforms = {
         "none": "passthrough",
         "log": preprocessing.FunctionTransformer(**log),
@@ -183,9 +280,36 @@ def build_pipeline(
         ("clip", Clipper(outliers if outliers in ("winsorise", "clip") else "none")),
         ("transform", transforms[transform]),
         ("scale", scalers[scale]),
-        ("weigh", Weigher(weights)),
     ]
-    return Pipeline(steps).set_output(transform="pandas")
+    numeric = list(values.select_dtypes("number"))
+    levels = [name for name in values if name not in numeric]
+    if levels:
+        parts = [("numbers", Pipeline(steps), numeric), ("levels", LevelBlocks(), levels)]
+        steps = [("columns", ColumnTransformer(parts, verbose_feature_names_out=False))]
+    return Pipeline([*steps, ("weigh", Weigher(weights))]).set_output(transform="pandas")
+
+
+def number_steps(pipeline: Pipeline) -> Pipeline:
+    """Return the fitted steps that numbers go through, without the weights; none where all columns are categories."""
+    if "columns" not in pipeline.named_steps:
+        return pipeline[:-1] if pipeline.steps[-1][0] == "weigh" else pipeline
+    return pipeline["columns"].named_transformers_["numbers"]
+
+
+def level_blocks(pipeline: Pipeline) -> LevelBlocks | None:
+    """Return the fitted part that categories go through, None without categories.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        As fitted by `prepare`.
+
+    >>> from segnb.prepare import prepare
+    >>> made = prepare(pd.DataFrame({"a": [1, 2, 3], "plan": ["a", "b", "a"]}), ["a"], features=["a", "plan"])
+    >>> level_blocks(made.pipeline).levels_
+    {'plan': ['b']}
+    """
+    return pipeline["columns"].named_transformers_["levels"] if "columns" in pipeline.named_steps else None
 
 
 def original_units(pipeline: Pipeline, points: pd.DataFrame) -> pd.DataFrame:
@@ -203,21 +327,28 @@ def original_units(pipeline: Pipeline, points: pd.DataFrame) -> pd.DataFrame:
     >>> original_units(made.pipeline, made.features)["a"].round(6).tolist()
     [1.0, 2.0, 3.0]
     """
-    values = np.asarray(points, dtype=float)
-    for _, step in reversed(pipeline.steps[1:]):
+    weigh, blocks = pipeline.steps[-1][1], level_blocks(pipeline)
+    values = pd.DataFrame(weigh.inverse_transform(points), index=points.index, columns=points.columns)
+    names = list(blocks.get_feature_names_out()) if blocks else []
+    numeric = values.drop(columns=names)
+    for _, step in reversed(number_steps(pipeline).steps[1:] if len(numeric.columns) else []):
         if step != "passthrough":
-            values = np.asarray(step.inverse_transform(pd.DataFrame(values, columns=step.get_feature_names_out())))
-    return pd.DataFrame(values, index=points.index, columns=points.columns)
+            numeric = numeric.set_axis(step.get_feature_names_out(), axis=1)
+            numeric = numeric.assign(**dict(zip(numeric, np.asarray(step.inverse_transform(numeric)).T)))
+    shares = blocks.inverse_transform(values[names]) if blocks else np.empty((len(values), 0))
+    return numeric.join(pd.DataFrame(shares, index=points.index, columns=names))[list(points.columns)]
 
 
-def numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table's columns as float64, true as 1 and false as 0.
+def inputs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table's columns as a pipeline takes them: numbers as float64, true as 1, categories as text.
 
     Parameters
     ----------
     table : DataFrame of shape (n_customers, n_columns)
 
-    >>> numbers(pd.DataFrame({"yes": [True, False]}))["yes"].tolist()
-    [1.0, 0.0]
+    >>> inputs(pd.DataFrame({"yes": [True, False], "town": ["here", None]})).to_dict("list")
+    {'yes': [1.0, 0.0], 'town': ['here', 'missing']}
     """
-    return table.astype("float64")
+    numeric = {name: is_numeric_dtype(column) for name, column in table.items()}
+    found = {name: table[name].astype("float64") if kind else as_levels(table[name]) for name, kind in numeric.items()}
+    return table.assign(**found)

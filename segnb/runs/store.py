@@ -342,7 +342,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-_TRUSTED = ["numpy.dtype", *(f"segnb.prepare.pipeline.{name}" for name in ("Clipper", "SkewTamer", "Weigher"))]
+_OWN = ("Clipper", "LevelBlocks", "SkewTamer", "Weigher")
+_TRUSTED = ["numpy.dtype", *(f"segnb.prepare.pipeline.{name}" for name in _OWN)]
 """The types that a saved model may hold besides those that skops knows to be harmless."""
 
 
