@@ -81,7 +81,7 @@ TABLES = {
     "ragged row": ("t.csv", changed(PLAIN, 9, "c7,1"), {}, "row 9 has 2 fields"),
     "cut last row": ("t.csv", PLAIN[:-5], {}, "row 31 has 3 fields"),
     "unclosed quote": ("t.csv", changed(PLAIN, 9, 'c7,1,2.5,"x'), {}, "t.csv: .*(quote|string)"),
-    "zero byte in a number": ("t.csv", changed(PLAIN, 9, "c7,1\0,2.5,x"), {}, "'a' has 1 text in a column of numbers"),
+    "zero byte in a number": ("t.csv", changed(PLAIN, 9, "c7,1,2.5\0,x"), {}, "'b' has 1 text in a column of numbers"),
     "binary": ("t.csv", bytes(range(256)) * 20, {}, "t.csv: "),
     "column twice": ("t.csv", PLAIN.replace("b,kind", "a,kind"), {}, "column 'a' stands more than once"),
     "column called segment": ("t.csv", PLAIN.replace("kind", "segment"), {}, "'segment' is a name that segnb adds"),
