@@ -79,7 +79,13 @@ def init(
     from segnb.init.preset import new_preset
     from segnb.paths import writable, write_whole
 
-    run, text, months = new_preset(table, log, engine)
+    try:
+        run, text, months = new_preset(table, log, engine)
+    except SegnbError:
+        raise
+    except Exception as error:  # whatever a stranger's file does, it ends in a line
+        words = f"{type(error).__name__}: {error}"
+        raise DataError(f"{table}: init cannot make sense of it ({words}); write a preset by hand") from None
     path = out or Path(f"{run}.yaml")
     if path.exists():
         raise DataError(f"{path}: is there already; name another file with -o")

@@ -99,7 +99,7 @@ class Parameters(BaseModel):
     weights: dict[str, _Weight] = {}
     """importance of a column, 1 for as much as the others"""
     k: int = Field(0, ge=0)
-    """number of segments; 0 to decide from the evidence"""
+    """number of segments; 0 to decide from the evidence, or to keep that of previous"""
     k_min: int = Field(2, ge=2)
     """smallest number of segments to try"""
     k_max: int = Field(10, ge=2, le=50)

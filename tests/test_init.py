@@ -141,7 +141,7 @@ def test_columns_that_cannot_serve_are_left_out_with_a_reason(tmp_path):
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        ({"a": ["x", "y"]}, None, "no numeric column to make segments from"),
+        ({"a": ["x", "x"]}, None, "no column to make segments from"),
         ({"k": ["x", "y"], "n": [1.5, 2]}, {"a": [1.5, 2]}, "no column looks like the customer's id"),
         ({"k": ["x", "y"]}, {"client": ["x"] * 9, "when": ["then"] * 9}, "no column 'client', the customer's id in"),
         ({"client": ["x", "y"]}, {"client": ["x"] * 9, "when": ["then"] * 9}, "no column of dates, or none of amounts"),
@@ -354,3 +354,69 @@ def test_other_sheets_of_a_workbook_are_told(tmp_path):
             pd.DataFrame({"a": [n % 7 for n in range(40)]}).to_excel(book, sheet_name=sheet, index=False)
     text = preset_of(tmp_path / "t.xlsx")[1]
     assert "# DECIDE: only the sheet June is read; July with reading: {sheet: …}" in text
+
+
+def b2b(n=300, seed=3):
+    """Accounts: skewed revenue, a sector of twelve levels, a fifth missing, codes, a date and a churn flag."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 3, n)
+    revenue = np.exp(rng.normal(np.array([8, 10, 11.5])[kind], 0.7)).round(2)
+    since = pd.to_datetime("2019-01-01") + pd.to_timedelta(rng.integers(0, 2000, n), "D")
+    table = pd.DataFrame(
+        {
+            "account": [f"AC-{number:05d}" for number in range(n)],
+            "sector": rng.choice([f"Sector {letter}" for letter in "ABCDEFGHIJKL"], n),
+            "revenue": revenue,
+            "seats": rng.poisson(np.array([5, 30, 90])[kind]),
+            "contract": np.array(["monthly", "yearly", "two years"])[kind],
+            "customer_since": since.strftime("%d %B %Y"),
+            "churned": np.where(rng.random(n) < 0.2, "yes", "no"),
+            "phone": rng.integers(10**9, 9 * 10**9, n),
+        }
+    )
+    for name in ("revenue", "sector"):
+        table.loc[rng.random(n) < 0.2, name] = None
+    return table
+
+
+def survey(n=300, seed=4):
+    """Respondents with Likert answers, yes and no, dates in words, a free text and whether they responded."""
+    rng = np.random.default_rng(seed)
+    days = pd.to_datetime("2026-03-01") + pd.to_timedelta(rng.integers(0, 60, n), "D")
+    table = pd.DataFrame({"respondent": np.arange(1001, 1001 + n), "submitted": days.strftime("%d. %B %Y")})
+    for number in range(1, 7):
+        table[f"q{number}"] = rng.integers(1, 6, n)
+    table["owns_car"], table["responded"] = rng.choice(["Ja", "Nein"], n), rng.integers(0, 2, n)
+    return table.assign(comment=[f"free text {number}" for number in range(n)])
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (b2b(), {"customer_id": "account", "value": "revenue", "outcomes": ["churned"], "exclude": ["phone"]}),
+        (survey(), {"customer_id": "respondent", "outcomes": ["responded"], "exclude": ["comment"]}),
+    ],
+    ids=["b2b", "survey"],
+)
+def test_roles_of_any_table_are_seen_and_its_preset_runs_as_it_is(tmp_path, table, expected):
+    table.to_csv(tmp_path / "t.csv", index=False)
+    looked = segnb("init", "t.csv", cwd=tmp_path)
+    assert looked.returncode == 0, looked.stderr
+    values = yaml.safe_load((tmp_path / "t.yaml").read_text())
+    assert {name: values[name] for name in expected} == expected
+    assert "a run stops at" not in looked.stdout
+    given = ["-p", "n_boot=2", "-p", "n_refs=2", "-p", "n_init=1", "-p", "k_max=4"]
+    done = segnb("run", "t.yaml", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    cards = (tmp_path / "outputs" / "t" / "cards.md").read_text()
+    for words in ("order", "basket", "delivery"):
+        assert words not in cards.lower(), "nothing of a shop is said of a table without purchases"
+
+
+def test_file_that_nobody_foresaw_ends_in_a_line(tmp_path, monkeypatch):
+    pd.DataFrame({"a": [1, 2]}).to_csv(tmp_path / "t.csv", index=False)
+    monkeypatch.setattr("segnb.init.preset.guess_id", lambda *args, **given: 1 / 0)
+    done = segnb("init", "t.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "init cannot make sense of it (ZeroDivisionError" in done.stderr

@@ -71,7 +71,9 @@ class Choice(Finding):
     favourites : dict of str to int
         Each figure's favourite k; a figure that names none is not there.
     overridden : bool
-        Whether a person set k.
+        Whether k was given, by a person or by an earlier run.
+    taken_from : str
+        The earlier run that k was taken over from, or "".
 
     >>> import numpy as np
     >>> from segnb.choose_k import evidence
@@ -93,13 +95,14 @@ class Choice(Finding):
     disagreement: list[str]
     favourites: dict[str, int]
     overridden: bool
+    taken_from: str = ""
 
     def sentence(self) -> str:
         """Return the choice and the verdict's meaning in one sentence."""
         return f"{self.k} segments, {self.verdict}: {self.meaning}."
 
 
-def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0) -> Choice:
+def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken_from: str = "") -> Choice:
     """Return the number of segments that the evidence supports.
 
     Two kinds of evidence name groups. *Valley*: the largest k of which every two segments have clearly fewer
@@ -118,6 +121,8 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0) -> Ch
         Smallest share of the customers that a segment may have.
     k : int, default 0
         A person's choice, which overrides; 0 for none.
+    taken_from : str, optional
+        The earlier run that `k` was taken over from, if it was.
 
     Raises
     ------
@@ -155,7 +160,7 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0) -> Ch
         depth=float(tried.loc[chosen, "valley_depth"]),
         reasons=[
             *_groups(tried, valley, agreed),
-            *([f"k = {k} was set by hand; the evidence alone suggests k = {suggested}."] if k else []),
+            *([f"k = {k} {_given(taken_from)}; the evidence alone suggests k = {suggested}."] if k else []),
             why,
             *_too_small(separated, large, valley, min_share),
             _figures(tried.loc[chosen], chosen),
@@ -164,7 +169,12 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0) -> Ch
         disagreement=other or [f"All figures that name a k favour k = {chosen}."],
         favourites=favourites,
         overridden=bool(k),
+        taken_from=taken_from if k else "",
     )
+
+
+def _given(taken_from: str) -> str:
+    return f"was taken over from {taken_from}" if taken_from else "was set by hand"
 
 
 def _separated(tried: pd.DataFrame) -> pd.Series:
@@ -308,7 +318,7 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
         _weak(weak, choice.verdict),
     ]
     if choice.overridden:
-        sentences.append("This number of segments was set by hand.")
+        sentences.append(f"This number of segments {_given(choice.taken_from)}.")
     return " ".join(sentences)
 
 

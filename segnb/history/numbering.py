@@ -168,6 +168,30 @@ def number_segments(
     return carry_numbers(model, survivors, numbering_of(earlier).used, _given_names(earlier), earlier.name)
 
 
+def inherit_k(parameters: Parameters) -> tuple[Parameters, str]:
+    """Return the parameters with the k of the run `previous` unless k is given, and that run's name, "" if not used.
+
+    So next month's segments are those of last month as long as nobody asks for another number.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        `previous` and `k` are used.
+
+    Raises
+    ------
+    RunError
+        If the earlier run's numbers are missing or damaged.
+
+    >>> inherit_k(Parameters(k=4))[1]
+    ''
+    """
+    if parameters.k or not parameters.previous:
+        return parameters, ""
+    earlier = Run(parameters.previous)
+    return parameters.model_copy(update={"k": len(numbering_of(earlier).numbers)}), earlier.name
+
+
 def _middles(earlier: Run, pipeline: Pipeline, columns: list[str]) -> pd.DataFrame:
     """Return where the middles of an earlier run's segments lie in the scaled space of a pipeline."""
     customers, segments = earlier.read("customers.parquet"), earlier.read("segments.parquet")["segment"]

@@ -7,15 +7,21 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_integer_dtype, is_numeric_dtype
 
 NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
 """What the column of a role is called."""
 
+_OUTCOMES = {"churn", "churned", "responded", "response", "converted", "conversion", "target", "outcome", "renewed"}
+_OUTCOMES |= {"cancelled", "canceled", "defaulted", "label", "class"}
+
 _EXPORTS = Path(__file__).with_name("exports")
 
 _ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
-_DAYS = ("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y")
+_DAYS = (
+    *("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %B %Y", "%d. %B %Y", "%B %d, %Y", "%b %d, %Y"),
+)
 _WRITTEN = (*_DAYS, *(f"{day} {time}" for day in _DAYS for time in ("%H:%M", "%H:%M:%S")))
 _MOSTLY = 0.95
 """At least this share of a column's texts are dates, or it isn't a column of dates."""
@@ -35,6 +41,31 @@ def pieces(name: str) -> list[str]:
     (['customer', 'id'], ['unit', 'price'])
     """
     return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+
+
+def names_rows(column: pd.Series) -> bool:
+    """Return whether a column seems to name the rows: all different, codes or whole numbers with few left out.
+
+    >>> names_rows(pd.Series(range(1001, 1031))), names_rows(pd.Series([f"AC-{n:04d}" for n in range(30)]))
+    (True, True)
+    """
+    if len(column) <= 20 or column.isna().any() or not column.is_unique:
+        return False
+    if is_integer_dtype(column):
+        called = pieces(str(column.name or ""))[-1:] in (["id"], ["no"], ["key"], ["number"], ["code"])
+        return called or int(column.max()) - int(column.min()) < 2 * len(column)
+    texts = column.astype(str)
+    return not is_number(column) and bool(texts.str.fullmatch(r"#?[A-Za-z]{0,5}[-_ ]?\d{2,}").mean() >= _MOSTLY)
+
+
+def is_outcome(column: pd.Series) -> bool:
+    """Return whether a column tells, by its name and its few values, what came of a customer.
+
+    >>> is_outcome(pd.Series(["yes", "no"], name="churned")), is_outcome(pd.Series([1.5, 2.5, 3.5], name="target"))
+    (True, False)
+    """
+    few = column.nunique() <= 2 or (not is_float_dtype(column) and column.nunique() <= 5)
+    return few and bool(_OUTCOMES & set(pieces(column.name)))
 
 
 def known_export(names: Sequence[str]) -> dict[str, Any] | None:
@@ -87,6 +118,16 @@ def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, mo
         return None
     shared = ", in both tables" if best in other else ""
     return Guess(best, f"{table[best].nunique():,} different values in {len(table):,} rows{shared}")
+
+
+def guess_row_names(table: pd.DataFrame) -> Guess | None:
+    """Return the first column that names the rows whatever it is called, see `names_rows`; None without one.
+
+    >>> guess_row_names(pd.DataFrame({"respondent": range(1001, 1031)}))
+    Guess(column='respondent', reason='a different value in every row')
+    """
+    found = [name for name in table if names_rows(table[name])]
+    return Guess(found[0], "a different value in every row") if found else None
 
 
 def guess_log(table: pd.DataFrame, customer_id: str = "") -> dict[str, Guess]:

@@ -23,15 +23,19 @@ from segnb.data.purchases import by_month
 from segnb.data.reader import DELIMITERS, check_table, file_kind, is_text, read_table, sheet_names, unreadable
 from segnb.errors import DataError
 from segnb.init.guesses import (
+    NAMES,
     Guess,
     also_written,
     dates_in,
     guess_id,
     guess_log,
+    guess_row_names,
     has_offsets,
     is_log,
     is_number,
+    is_outcome,
     known_export,
+    names_rows,
     pieces,
 )
 from segnb.parameters import PARAMETERS, TAKEN, check_parameters
@@ -40,6 +44,8 @@ from segnb.prepare.clean import MOST_MISSING
 
 MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
+
+_FEW_LEVELS = 12
 
 _CODES = {"zip", "plz", "postal", "postcode", "phone"}
 """Words in the names of columns whose numbers are not amounts."""
@@ -115,16 +121,17 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
 def _look_at(customers: _Preview, log: _Preview, notes: list[str]) -> dict[str, Any]:
     """Return what the preset says of a customer table, a log, or both."""
     _check_written_alike(customers, log)
-    customer_id = _shared_id(log, customers) if log.source else guess_id(customers.rows, unique=True) or _NUMBERED
-    features, descriptors, left = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"))
-    if not log.source and not features:
+    own = guess_id(customers.rows, unique=True) or guess_row_names(customers.rows) or _NUMBERED
+    customer_id = _shared_id(log, customers) if log.source else own
+    columns = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"))
+    if not log.source and not columns["features"] + columns["descriptors"]:
         names = ", ".join(customers.rows)
-        raise DataError(f"{customers.source}: no numeric column to make segments from; the columns are {names}")
+        raise DataError(f"{customers.source}: no column to make segments from; the columns are {names}")
     given = {"customers": customers.source, "purchases": log.source, "customer_id": customer_id.column}
     given |= {"reading": customers.reading, "engine": customers.engine}
     stops = _tried(lambda: read_customers(check_parameters(given)))[1] if customers.source else []
-    found = {"customers": customers, "log": log, "features": features, "descriptors": descriptors}
-    found |= {"customer_id": customer_id, "reading": customers.reading, "notes": stops + left + notes}
+    found = columns | {"customers": customers, "log": log, "customer_id": customer_id, "reading": customers.reading}
+    found["notes"] = stops + columns["notes"] + notes
     return found | _of_log(log, customers, customer_id.column, found["notes"]) if log.source else found
 
 
@@ -238,6 +245,7 @@ def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[st
     if either := also_written(dates, written):
         stops += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"]
     found = {"roles": roles, "reading": reading, "only": only, "lines": lines, "window": _window((last - first).days)}
+    found["made"] = list(customer_expression(whole, last).columns[1:]) if whole else []
     return found | {"notes": stops + notes, "months": by_month(whole.reconciliation()) if whole else pd.DataFrame()}
 
 
@@ -287,13 +295,20 @@ def _made_twice(log: Purchases, customers: _Preview, customer_id: str) -> list[s
     return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
 
 
-def _columns(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Return the columns to make segments from, those to describe them by, and notes on those left out."""
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns by what they are good for, the value among them, and notes on what else they could do."""
     left = {name: why for name in table if (why := _why_left_out(table[name]))}
     kept = table.drop(columns=list(left))
-    features = [name for name in kept if is_number(kept[name])]
-    descriptors = [name for name in kept if name not in features]
-    return features, descriptors, [f"left out: {name}: {why}" for name, why in left.items()]
+    outcomes = [name for name in kept if is_outcome(kept[name])]
+    others = kept.drop(columns=outcomes)
+    features = [name for name in others if is_number(others[name])]
+    descriptors = [name for name in others if name not in features]
+    money = [name for name in features if set(NAMES["amount"]) & set(pieces(name))]
+    levels = [name for name in descriptors if others[name].nunique() <= _FEW_LEVELS and not dates_in(others[name])]
+    notes = [f"categories can make segments too: add {', '.join(levels)} to features"] if levels else []
+    notes += [f"left out: {name}: {why}" for name, why in left.items()]
+    roles = {"features": features, "descriptors": descriptors, "outcomes": outcomes, "exclude": list(left)}
+    return roles | {"value": money[0] if money else "", "notes": notes}
 
 
 def _why_left_out(column: pd.Series) -> str:
@@ -304,19 +319,11 @@ def _why_left_out(column: pd.Series) -> str:
     if column.isna().mean() > MOST_MISSING:
         return "mostly missing"
     if not is_number(column):
-        many = different > max(50, len(column) / 2)
+        many = different > max(50, len(column) / 2) and not dates_in(column)
         return f"{different:,} different texts, too many to describe anybody by" if many else ""
     if set(pieces(column.name)) & _CODES:
         return "a code and no amount"
-    return "a different whole number in every row, which looks like an id" if _numbers_rows(column) else ""
-
-
-def _numbers_rows(column: pd.Series) -> bool:
-    """Return whether whole numbers are all different and, by their name or since few are left out, count the rows."""
-    if not pd.api.types.is_integer_dtype(column) or not column.is_unique or len(column) <= 20:
-        return False
-    called = pieces(column.name)[-1:] in (["id"], ["no"], ["key"], ["number"], ["code"])
-    return called or int(column.max()) - int(column.min()) < 2 * len(column)
+    return "a different whole number in every row, which looks like an id" if names_rows(column) else ""
 
 
 def _ends(dates: pd.Series, written: str) -> tuple[date, date]:
