@@ -109,7 +109,7 @@ def score(
     """Give the customers of a table the segments of a run."""
     from segnb.history.score import read_new_customers, score_customers, settings_of, write_scores
     from segnb.parameters import read_values
-    from segnb.paths import is_file, outputs_folder
+    from segnb.paths import find_file, is_file, outputs_folder
     from segnb.runs.store import Run
 
     made, given = Run(name), read_values(parameter or [])
@@ -121,6 +121,10 @@ def score(
         typer.echo(f"scores: table {target}")
         return
     path = Path(out) if out else outputs_folder() / f"{name}.scores.csv"
+    if path.resolve() == find_file(table).resolve() or any(
+        (each / "run.json").exists() for each in path.resolve().parents
+    ):
+        raise DataError(f"{path}: is the table itself or lies in a run, which nothing overwrites; name another file")
     scores = score_customers(made, read_new_customers(made, table, given))
     write_scores(scores, path)
     typer.echo("\n".join([*scores.notes, scores.sentence(), f"scores: {path}"]))

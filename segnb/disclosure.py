@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
-from segnb.text import ENTRANTS, LEAVERS
+from segnb.text import ENTRANTS, IS, LEAVERS, category_of
 
 OTHER_LEVELS = "other levels"
 """What rare levels of a category are taken together as."""
@@ -145,7 +145,7 @@ def door_of(new: Door) -> Iterator[Door]:
 def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     """Return a table with a row per segment without hidden figures; any other as it is."""
     segments = table["segment"] if "segment" in table else table.index.to_series()
-    if table.index.name == "segment" and any("=" in str(name) for name in table):
+    if table.index.name == "segment" and any(IS in str(name) for name in table):
         table = _fit_levels(table, door)
     if segments.name != "segment" or not segments.is_unique or door.members(segments).all():
         return table
@@ -155,9 +155,9 @@ def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
 
 
 def _fit_levels(table: pd.DataFrame, door: Door) -> pd.DataFrame:
-    """Return a table of segments whose shares of levels (`category=level`) tell of nobody alone."""
+    """Return a table of segments whose shares of levels of categories tell of nobody alone."""
     fit, names = table.copy(), pd.Series(table.columns, dtype=str)
-    for _, block in names[names.str.contains("=")].groupby(names.str.partition("=")[0]):
+    for _, block in names[names.str.contains(IS, regex=False)].groupby(names.map(category_of)):
         shares = table[list(block)]
         shares = shares if len(block) > 1 else shares.assign(others=1 - shares)
         counts = shares.mul(door.counts.reindex(shares.index), axis=0).round()

@@ -74,7 +74,7 @@ class Parameters(BaseModel):
     """rows to keep, by the values of a column: {Status: [paid]}"""
     as_of: str = ""
     """date of the snapshot, 2026-07-01; empty for the day after the last purchase"""
-    window_days: int = Field(365, ge=0)
+    window_days: int = Field(365, ge=0, le=36_500)
     """days of purchases that count before as_of; 0 for all of them"""
     returns: Literal["net", "exclude"] = "net"
     """net (returns reduce spend) or exclude (such lines are left out)"""
@@ -300,6 +300,23 @@ def _fault_message(fault: Mapping[str, Any]) -> str:
     return f"{name}{inside}={given!r}: {problem[0].lower()}{problem[1:]} ({PARAMETERS[name].description})"
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads YAML in which each name stands once and nothing stands for something else."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse aliases, of which a few lines can stand for more than any memory holds."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read; write the value itself")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict:
+        """Refuse a name that stands twice, of which one would be lost."""
+        names = [key.value for key, _ in node.value]
+        if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+            raise yaml.YAMLError(f"{', '.join(twice)} stands there more than once")
+        return super().construct_mapping(node, deep)
+
+
 def read_preset(source: str) -> dict[str, Any]:
     """Return the parameters in a YAML file.
 
@@ -322,7 +339,7 @@ def read_preset(source: str) -> dict[str, Any]:
     'shop'
     """
     try:
-        found = yaml.safe_load(find_file(source).read_text(encoding="utf-8"))
+        found = yaml.load(find_file(source).read_text(encoding="utf-8"), _Loader)  # a safe loader
         values = json.loads(json.dumps(found, default=str))  # makes dates text, and joins the halves of characters
     except (*_NOT_YAML, TypeError) as error:
         raise DataError(f"{source}: isn't valid YAML: {error}") from None

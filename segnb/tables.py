@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from segnb.text import IS
+
 COMES_BACK = 0.8
 """Prediction strength and stability from here on: the segments come back on other samples."""
 
@@ -122,15 +124,17 @@ def dummies(table: pd.DataFrame) -> pd.DataFrame:
     table : DataFrame of shape (n_rows, n_columns)
 
     >>> dummies(pd.DataFrame({"age": [20, 30], "town": ["here", "there"]})).columns.tolist()
-    ['age', 'town=here', 'town=there']
+    ['age', 'town\u2009=\u2009here', 'town\u2009=\u2009there']
     """
     numeric = table.select_dtypes(["number", "bool"]).astype("float64")
     levels = table.drop(columns=numeric.columns).apply(as_levels)
-    return numeric.join(pd.get_dummies(levels, prefix_sep="=", dtype=float) if len(levels.columns) else levels)
+    return numeric.join(pd.get_dummies(levels, prefix_sep=IS, dtype=float) if len(levels.columns) else levels)
 
 
-_DANGEROUS = r"^\s*[=+\-@\t\r＝＋－＠]"
-"""How a text begins that a spreadsheet would take for a formula."""
+_DANGEROUS = r"(?:^|[;\t\r\n])\s*[=+\-@\t\r＝＋－＠]"
+"""How a text begins, or goes on after what separates cells elsewhere, that a spreadsheet would take for a formula."""
+
+_INSIDE = re.compile(r"(?<=[;\t\r\n])\s*(?=[=+\-@＝＋－＠])")
 
 
 def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
@@ -167,5 +171,7 @@ def _defused_all(column: pd.Series) -> pd.Series:
 
 
 def _defused(value: Any) -> Any:
-    starts = isinstance(value, str) and re.search(_DANGEROUS, value)
-    return f"'{value}" if starts and value.strip() else value
+    if not isinstance(value, str) or not value.strip() or not re.search(_DANGEROUS, value):
+        return value
+    safe = _INSIDE.sub(lambda blanks: f"{blanks[0]}'", value)
+    return f"'{safe}" if re.match(_DANGEROUS, value) else safe

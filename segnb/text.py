@@ -97,6 +97,24 @@ def percent(share: float) -> str:
     return f"{share:.0%}" if abs(share) >= 0.0995 or share == 0 else f"{share:.1%}"
 
 
+IS = "\u2009=\u2009"
+"""What stands between a category and its level in the name of a column: `plan = yearly`, the blanks thin ones."""
+
+
+def category_of(column: object) -> str:
+    """Return the category of a column of one of its levels; of any other column its name.
+
+    Parameters
+    ----------
+    column : object
+        Its name.
+
+    >>> category_of(f"plan{IS}yearly"), category_of("a=b")
+    ('plan', 'a=b')
+    """
+    return str(column).partition(IS)[0]
+
+
 def label(column: str) -> str:
     """Return a column's name as words, days at its end in brackets.
 
@@ -104,10 +122,10 @@ def label(column: str) -> str:
     ----------
     column : str
 
-    >>> label("days_between_orders"), label("recency_days"), label("share_toys"), label("plan=yearly")
+    >>> label("days_between_orders"), label("recency_days"), label("share_toys"), label(f"plan{IS}yearly")
     ('days between orders', 'recency (days)', 'share of toys', 'plan: yearly')
     """
-    name, _, level = str(column).partition("=")
+    name, _, level = str(column).partition(IS)
     words = re.sub(r"^share_(?!of_)", "share of ", name).replace("_", " ").strip()
     words = f"{words}: {level}" if level else words
     return f"{words.removesuffix(' days')} (days)" if words.endswith(" days") else words
@@ -153,7 +171,7 @@ def is_share(column: object) -> bool:
     """
     name = str(column)
     told = name in ("precision", "coverage", "unassigned") or name.endswith("share")
-    return told or name.startswith("share_") or "=" in name
+    return told or name.startswith("share_") or IS in name
 
 
 def figure(column: str, value: float) -> str:

@@ -19,6 +19,7 @@ from segnb.iterate import Snapshot, drift
 from segnb.prepare import level_blocks, original_units, prepare
 from segnb.prepare.pipeline import LevelBlocks
 from segnb.tables import as_levels
+from segnb.text import IS
 
 NUMBERS, LEVELS = ["a", "b", "c"], ["p", "q", "r"]
 
@@ -64,7 +65,7 @@ def test_block_has_variance_one_and_comes_back_as_shares(values):
     X = blocks.transform(column)
     assert X.var(axis=0).sum() == pytest.approx(1)
     theirs = OneHotEncoder(sparse_output=False).fit(column)
-    names = [f"x={level}" for level in theirs.categories_[0]]
+    names = [f"x{IS}{level}" for level in theirs.categories_[0]]
     shares = pd.DataFrame(theirs.transform(column), columns=names)[list(blocks.get_feature_names_out())]
     np.testing.assert_allclose(blocks.inverse_transform(X), shares, atol=1e-9)
 
@@ -81,14 +82,16 @@ def test_rare_and_unseen_levels_are_one_and_missing_is_a_level():
 @pytest.mark.parametrize("spelling", [("yes", "no"), ("Y", "N"), ("ja", "nein"), ("true", "false"), ("oui", "non")])
 def test_yes_and_no_are_one_column_about_yes(spelling):
     table = pd.DataFrame({"x": list(spelling) * 10, "a": np.arange(20.0)})
-    assert list(prepare(table, ["a"], features=["a", "x"]).features) == ["a", f"x={spelling[0]}"]
+    assert list(prepare(table, ["a"], features=["a", "x"]).features) == ["a", f"x{IS}{spelling[0]}"]
 
 
 def test_a_weight_counts_for_the_whole_block():
     table, _ = planted("both", 0)
     plain, heavy = (prepare(table, NUMBERS, features=["a", "r"], weights=given).features for given in ({}, {"r": 4.0}))
-    assert heavy.filter(like="r=").var(ddof=0).sum() == pytest.approx(4 * plain.filter(like="r=").var(ddof=0).sum())
-    assert plain.filter(like="r=").var(ddof=0).sum() == pytest.approx(1)
+    assert heavy.filter(like=f"r{IS}").var(ddof=0).sum() == pytest.approx(
+        4 * plain.filter(like=f"r{IS}").var(ddof=0).sum()
+    )
+    assert plain.filter(like=f"r{IS}").var(ddof=0).sum() == pytest.approx(1)
 
 
 def test_centres_are_shares_of_the_levels():
@@ -99,15 +102,15 @@ def test_centres_are_shares_of_the_levels():
     by_hand = table.groupby(model.labels_ + 1)
     np.testing.assert_allclose(middle["a"], by_hand["a"].mean())
     level = level_blocks(made.pipeline).levels_["r"][1]
-    np.testing.assert_allclose(middle[f"r={level}"], by_hand["r"].apply(lambda column: (column == level).mean()))
+    np.testing.assert_allclose(middle[f"r{IS}{level}"], by_hand["r"].apply(lambda column: (column == level).mean()))
 
 
 def test_what_marks_a_segment_names_the_level():
     table, kind = planted("both", 0)
     marks = level_marks(category_effects(table[LEVELS], kind)).set_index(["segment", "feature"])["cohens_d"]
-    assert marks[1, "p=p1"] > 1 > 0 > marks[1, "p=p2"]
+    assert marks[1, f"p{IS}p1"] > 1 > 0 > marks[1, f"p{IS}p2"]
     phi = np.corrcoef(kind == 1, table["p"] == "p1")[0, 1]
-    assert marks[1, "p=p1"] == pytest.approx(2 * phi / np.sqrt(1 - phi**2))
+    assert marks[1, f"p{IS}p1"] == pytest.approx(2 * phi / np.sqrt(1 - phi**2))
     rules = describe_by_rules(table[LEVELS], kind)
     assert not len(rules.table) or rules.table["rule"].str.contains(r"[pqr] is (?:not )?[pqr]\d").all()
     easy = table.assign(p=np.array(["x", "y", "z"])[kind])
@@ -130,7 +133,7 @@ def test_levels_drift_where_shares_change_and_not_by_chance():
     moved = table[400:].assign(p="p0")
     found = drift(table[:400], moved, LEVELS).iloc[0]
     assert found["drifted"]
-    assert found["column"] == "p=p0"
+    assert found["column"] == f"p{IS}p0"
     assert found["after"] == 1
 
 
@@ -211,3 +214,13 @@ def test_roles_are_kept_apart():
     for roles in ({"features": ["a", "won"]}, {"exclude": ["won"]}, {"exclude": ["nix"]}):
         with pytest.raises(DataError, match="won.*is in|no column 'nix'"):
             prepare(table, list(table), outcomes=["won"], **roles)
+
+
+def test_equals_sign_in_a_name_is_no_level():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a=1": rng.normal(size=60), "a=2": rng.normal(size=60) * 9, "b": np.repeat([0.0, 9], 30)})
+    made = prepare(table, list(table), weights={"a=1": 4.0})
+    assert list(made.features) == list(table)
+    assert made.features["a=1"].std(ddof=0) == pytest.approx(2)
+    assert sorted(feature_importance(made.features, np.repeat([1, 2], 30)).index) == sorted(table)
+    assert describe_by_rules(table, np.repeat([1, 2], 30)).table["rule"].tolist() == ["b ≤ 4", "b ≥ 5"]

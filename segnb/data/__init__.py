@@ -1,9 +1,9 @@
 """The data: files, the purchase log, the customer table made of both, and the engines that hold them."""
 
 from segnb.data.behaviour import customer_expression
+from segnb.data.contract import dates_as_days
 from segnb.data.customers import (
     CustomerTable,
-    dates_as_days,
     has_ids,
     load_customers,
     open_log,

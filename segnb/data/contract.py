@@ -1,9 +1,10 @@
-"""What a table must hold to: how numbers are read, and every fault told at once, with its count and its first rows."""
+"""What a table must hold to: how numbers are read, every fault told at once with its first rows, which rows count."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import yaml
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
 from segnb.errors import DataError
+from segnb.init.guesses import dates_in
 from segnb.tables import LARGEST, Rule
 
 Reading = Mapping[str, str]
@@ -29,7 +32,7 @@ _FEW_DATES = 0.001
 """Up to this share of dates that cannot be read, such lines are left out and counted like those without a date."""
 
 _CODES = "USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|BRL|MXN"
-_CURRENCY = re.compile(rf"[$€£¥₹₩₺₽]|\b(?:{_CODES})\b", re.IGNORECASE)
+CURRENCY = re.compile(rf"[$€£¥₹₩₺₽]|\b(?:{_CODES})\b", re.IGNORECASE)
 """What tells an amount's currency."""
 
 _FAULTS = yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text(encoding="utf-8"))
@@ -68,7 +71,7 @@ class Faults:
             first = self.first.setdefault(key, [])
             room = _TOLD - len(first)
             first += [(self._row(place), value) for place, value in zip(places[:room], values[:room])]
-            seen = _CURRENCY.findall(" ".join(map(str, values))) if "number" in kind else []
+            seen = CURRENCY.findall(" ".join(map(str, values))) if "number" in kind else []
             self.currencies.setdefault(key, set()).update(map(str.upper, seen))
 
     def skip(self, row: pa.csv.InvalidRow) -> str:
@@ -162,7 +165,7 @@ _NUMBER = re.compile(
 )
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
 
-_AMOUNT = re.compile(rf"{_CURRENCY.pattern}|%|\d[.,]\d", re.IGNORECASE)
+_AMOUNT = re.compile(rf"{CURRENCY.pattern}|%|\d[.,]\d", re.IGNORECASE)
 """What makes a text an amount and not a class."""
 
 _FEW = 20
@@ -261,3 +264,63 @@ def alike_rule(ids: pd.Index) -> list[Rule]:
     note = "kept apart; reading: {ids: normalise} takes them for one"
     rule = Rule("ids that differ in blanks or accents only", "customers", len(ids), alike, len(ids), note)
     return [rule] if alike else []
+
+
+KEPT = "with another value than those to keep left out"
+TOTALS = "rows that look like a total"
+
+
+def total_rule(table: pd.DataFrame) -> list[Rule]:
+    """Return a line for the row log if the last row is called a total in one of its cells."""
+    last = table.iloc[-1].astype(str).str.strip().str.fullmatch(r"(?i)(grand |sub)?total|sum(me)?|gesamt")
+    n = len(table)
+    return [Rule(TOTALS, "customers", n, 1, n, "kept; remove it from the table")] if last.any() else []
+
+
+def kept_rows(table: pd.DataFrame, only: Mapping[str, Sequence[str]], source: str) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return the rows that have one of the values to keep in each column that is named and there."""
+    rules = []
+    for name in (name for name in only if name in table):
+        values = table[name].astype("string")
+        told = table[name].map({True: "true", False: "false"}) if table[name].dtype == bool else values
+        rows = table[told.fillna("").isin(list(only[name])).to_numpy()]
+        rules.append(Rule(KEPT, "customers", len(table), len(table) - len(rows), len(rows), name))
+        table = rows.reset_index(drop=True)
+    if table.empty:
+        raise DataError(f"{source}: only={dict(only)!r} keeps no row; name values that are there")
+    return table, rules
+
+
+def dates_as_days(table: pd.DataFrame, as_of: str = "") -> tuple[pd.DataFrame, date | None, list[Rule]]:
+    """Return a table in which columns of dates are days before `as_of`, that day, and a line for the row log.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Dates, or texts of which nearly all are dates written alike.
+    as_of : str, optional
+        Year-month-day; without it the last date in the table. None is returned where there is no date.
+
+    >>> dates_as_days(pd.DataFrame({"since": ["2026-01-01", "2026-01-31"]}))[0]["since"].tolist()
+    [30.0, 0.0]
+    """
+    moments = {name: _moments(column) for name, column in table.items() if not is_numeric_dtype(column)}
+    moments = {name: found for name, found in moments.items() if found is not None}
+    if not moments:
+        return table, date.fromisoformat(as_of) if as_of else None, []
+    day = pd.Timestamp(as_of) if as_of else max(found.max() for found in moments.values()).normalize()
+    days = {name: (day - found.dt.normalize()).dt.days.astype(float) for name, found in moments.items()}
+    lost = sum(int(found.isna().sum() - table[name].isna().sum()) for name, found in moments.items())
+    note = ", ".join(moments) + (f"; {lost:,} can't be read" if lost else "")
+    rule = Rule(f"dates taken as days before {day.date()}", "columns", table.shape[1], len(days), table.shape[1], note)
+    return table.assign(**days), day.date(), [rule]
+
+
+def _moments(column: pd.Series) -> pd.Series | None:
+    """Return a column as times without a zone, None if it holds none."""
+    if is_datetime64_any_dtype(column):
+        return column.dt.tz_localize(None)
+    written = dates_in(column) if is_string_dtype(column) else ""
+    if not written:
+        return None
+    return pd.to_datetime(column, format=written, errors="coerce", utc=True).dt.tz_localize(None)

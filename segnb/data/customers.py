@@ -1,21 +1,28 @@
 """The customer table: what a person brings and the behaviour in the purchase log, joined on the customer's id."""
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
 from ibis import _
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
 from segnb.data.behaviour import customer_expression, fetch_customers, sampled
-from segnb.data.contract import alike_rule, check_contract, classes_rule
+from segnb.data.contract import (
+    KEPT,
+    TOTALS,
+    alike_rule,
+    check_contract,
+    classes_rule,
+    dates_as_days,
+    kept_rows,
+    total_rule,
+)
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import Purchases, by_month, open_purchases
 from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
-from segnb.init.guesses import dates_in, guess_id
+from segnb.init.guesses import guess_id, is_code
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file
 from segnb.tables import Rule
@@ -30,7 +37,9 @@ MOST_CUSTOMERS = 10_000_000
 _MUCH = 0.1
 """A larger share of the log that is left out is told at the head of the page."""
 
-KEPT = "with another value than those to keep left out"
+_ODD = ("customer ids that look like none", TOTALS, "codes that are no amounts")
+"""Rules that are told at the head of the page."""
+
 _REASONS = ("without_customer", "without_date", "without_amount")
 
 _LATE = "The purchase log begins after the window does, so counts are lower for that reason alone."
@@ -83,7 +92,8 @@ class CustomerTable:
     def notes(self) -> list[str]:
         """Return what a reader of the figures must know: what much was left out of the log, what time they cover."""
         late = [] if self.full_window else [_LATE]
-        return self.left_out() + late
+        odd = [f"{rule.rule}: {rule.affected:,} {rule.unit}, {rule.note}." for rule in self.rules if rule.rule in _ODD]
+        return self.left_out() + [each[0].upper() + each[1:] for each in odd] + late
 
     def months(self) -> pd.DataFrame:
         """Return the purchase log by month, see `segnb.data.purchases.by_month`."""
@@ -139,7 +149,11 @@ def load_customers(
         raise DataError(f"{parameters.customers}: column {names} is a name that segnb adds itself; rename it")
     if not parameters.purchases:
         known, as_of, more = dates_as_days(known, parameters.as_of)
-        return CustomerTable(known, list(known.select_dtypes("number", exclude="timedelta")), as_of, [], rules + more)
+        numeric = list(known.select_dtypes("number", exclude="timedelta"))
+        codes = [name for name in numeric if is_code(name)]
+        if codes:
+            more.append(Rule("codes that are no amounts", "columns", len(numeric), len(codes), 0, ", ".join(codes)))
+        return CustomerTable(known, [name for name in numeric if name not in codes], as_of, [], rules + more)
     purchases = log or open_log(parameters)
     _check_only(parameters, purchases.kept_by, rules)
     as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
@@ -170,41 +184,6 @@ def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) ->
     seen = {*in_log, *(rule.note for rule in rules if rule.rule == KEPT)}
     if missing := [repr(name) for name in parameters.only if name not in seen]:
         raise DataError(f"only: no column {', '.join(missing)} in any table; name one that is there")
-
-
-def dates_as_days(table: pd.DataFrame, as_of: str = "") -> tuple[pd.DataFrame, date | None, list[Rule]]:
-    """Return a table in which columns of dates are days before `as_of`, that day, and a line for the row log.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Dates, or texts of which nearly all are dates written alike.
-    as_of : str, optional
-        Year-month-day; without it the last date in the table. None is returned where there is no date.
-
-    >>> dates_as_days(pd.DataFrame({"since": ["2026-01-01", "2026-01-31"]}))[0]["since"].tolist()
-    [30.0, 0.0]
-    """
-    moments = {name: _moments(column) for name, column in table.items() if not is_numeric_dtype(column)}
-    moments = {name: found for name, found in moments.items() if found is not None}
-    if not moments:
-        return table, date.fromisoformat(as_of) if as_of else None, []
-    day = pd.Timestamp(as_of) if as_of else max(found.max() for found in moments.values()).normalize()
-    days = {name: (day - found.dt.normalize()).dt.days.astype(float) for name, found in moments.items()}
-    lost = sum(int(found.isna().sum() - table[name].isna().sum()) for name, found in moments.items())
-    note = ", ".join(moments) + (f"; {lost:,} can't be read" if lost else "")
-    rule = Rule(f"dates taken as days before {day.date()}", "columns", table.shape[1], len(days), table.shape[1], note)
-    return table.assign(**days), day.date(), [rule]
-
-
-def _moments(column: pd.Series) -> pd.Series | None:
-    """Return a column as times without a zone, None if it holds none."""
-    if is_datetime64_any_dtype(column):
-        return column.dt.tz_localize(None)
-    written = dates_in(column) if is_string_dtype(column) else ""
-    if not written:
-        return None
-    return pd.to_datetime(column, format=written, errors="coerce", utc=True).dt.tz_localize(None)
 
 
 def open_log(parameters: Parameters) -> Purchases:
@@ -272,6 +251,9 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
         rules.append(Rule(rule, unit, left, counts[name], left - counts[name], note))
         left -= counts[name]
     excludes = parameters.returns == "exclude"
+    if counts["like_missing"]:
+        note = "kept; leave them out with only, or empty the cells"
+        rules.append(Rule("customer ids that look like none", unit, left, counts["like_missing"], left, note))
     note = "left out" if excludes else "netted from the spend"
     sold = left - counts["not_sales"] * excludes
     after = purchases.lines.filter(_.day > as_of).agg(lines=_.count())
@@ -327,8 +309,12 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     source, id_column = parameters.customers, parameters.customer_id
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
     whole = _read_source(source, id_column, reading, parameters.engine)
-    table, kept = _kept(whole, parameters.only, source)
-    rules = kept + cut_rule(source, "customers", len(table)) if is_file(source, parameters.engine) else []
+    table, kept = kept_rows(whole, parameters.only, source)
+    rules = (
+        kept + total_rule(table) + cut_rule(source, "customers", len(table))
+        if is_file(source, parameters.engine)
+        else []
+    )
     untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
     if untouched and id_column not in table:
         _check_id_like(table, source)
@@ -345,20 +331,6 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     rules += classes_rule(unique.drop(columns=id_column))
     rules += alike_rule(pd.Index(unique[id_column]))
     return unique.set_index(id_column).sort_index(), [*rules, rule]
-
-
-def _kept(table: pd.DataFrame, only: Mapping[str, Sequence[str]], source: str) -> tuple[pd.DataFrame, list[Rule]]:
-    """Return the rows that have one of the values to keep in each column that is named and there."""
-    rules = []
-    for name in (name for name in only if name in table):
-        values = table[name].astype("string")
-        told = table[name].map({True: "true", False: "false"}) if table[name].dtype == bool else values
-        rows = table[told.fillna("").isin(list(only[name])).to_numpy()]
-        rules.append(Rule(KEPT, "customers", len(table), len(table) - len(rows), len(rows), name))
-        table = rows.reset_index(drop=True)
-    if table.empty:
-        raise DataError(f"{source}: only={dict(only)!r} keeps no row; name values that are there")
-    return table, rules
 
 
 def has_ids(table: pd.DataFrame | pd.Series) -> bool:

@@ -3,6 +3,7 @@
 import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import reduce
 from pathlib import Path
@@ -12,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pandas.api.types import is_string_dtype
 
-from segnb.data.contract import MISSING_MARKS, Faults, Reading, known, normal_form, numbers
+from segnb.data.contract import CURRENCY, MISSING_MARKS, Faults, Reading, known, normal_form, numbers
 from segnb.data.engines import check_numbers, engine_table, fetch, first_line, local_clock, scratch_folder
 from segnb.data.reader import check_columns, column_names, file_kind, normalises, read_table, text_batches, unreadable
 from segnb.errors import DataError
@@ -26,6 +28,9 @@ _ZONED = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
 
 WRITTEN = "written"
 """The zone of times that count as they are written."""
+
+_FIRST = 200
+"""So many rows tell which columns name currencies."""
 
 _SPAN = date(1901, 1, 1), date(2099, 12, 31)
 """A date before or after stands for none, as 9999-12-31 does."""
@@ -69,11 +74,12 @@ def open_source(
         table = engine_table(backend, source, engine)
         check_columns(table.columns, needed, source)
         check_numbers(table, source, [name for name, kind in kinds.items() if kind == "number"])
-        _check_one_currency(table, source, kinds)
+        _check_one_currency(table, source, kinds, _currencies(fetch(table.limit(_FIRST))))
         return table
     names = column_names(source, reading)
     check_columns(names, needed, source)
-    more = {name for name in names if _tells_currency(name) or name in (only or {})}
+    told = _currencies(_first_rows(source, names, reading))
+    more = {name for name in names if name in told or name in (only or {})}
     if key := reading.get("fill", ""):
         check_columns(names, {"reading fill": key}, source)
         more, filled = more | {key}, [*filled, *more]
@@ -86,15 +92,15 @@ def open_source(
             table = backend.read_parquet(path)
     except Exception as error:
         raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
-    _check_one_currency(table, source, kinds)
+    _check_one_currency(table, source, kinds, told)
     return table
 
 
-def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]) -> None:
+def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str], told: Sequence[str]) -> None:
     """Refuse amounts in several currencies, which no sum makes sense of; a table without amounts may name them."""
     if "number" not in kinds.values():
         return
-    for name in (name for name in table.columns if _tells_currency(name) and kinds.get(name) in (None, "text")):
+    for name in (name for name in told if name in table.columns and kinds.get(name) in (None, "text")):
         texts = fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str).str.strip()
         found = sorted(set(texts) - set(MISSING_MARKS))
         if len(found) > 1:
@@ -104,9 +110,24 @@ def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]
             )
 
 
-def _tells_currency(name: str) -> bool:
-    """Return whether a column is about the currency itself, and not about a rate or an amount in one."""
-    return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
+def _first_rows(source: str, names: Sequence[str], reading: Reading) -> pd.DataFrame:
+    """Return the first rows of a file, none where they can't be read: what is wrong is told when all of it is read."""
+    with suppress(DataError):
+        return read_table(source, reading=reading, most=_FIRST)
+    return pd.DataFrame(columns=list(names))
+
+
+def _currencies(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that are about the currency itself, by name or since their first rows hold nothing else."""
+
+    def named(name: str) -> bool:
+        return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
+
+    def only_codes(column: pd.Series) -> bool:
+        texts = set(column.dropna()) if is_string_dtype(column) else set()
+        return bool(texts) and all(isinstance(text, str) and CURRENCY.fullmatch(text.strip()) for text in texts)
+
+    return [str(name) for name in rows if named(str(name)) or only_codes(rows[name])]
 
 
 def shape_log(

@@ -22,6 +22,9 @@ _MOST_CATEGORIES = 8
 
 _MONEY = ("amount", "quantity", "price", "total", "refunded", "discount")
 
+_LIKE_MISSING = ["null", "none", "nan", "na", "n/a", "#n/a", "unknown", "unbekannt", "guest", "-", "0"]
+"""Ids, in small letters, that may stand for nobody in particular."""
+
 _MOST_GUESTS = 0.5
 """With a larger share of lines without a customer, the column of the customer must be another one."""
 
@@ -272,6 +275,7 @@ def _count_lines(lines: ibis.Table, source: str, sales_only: bool) -> tuple[ibis
                 without_customer=(_.lines - _.not_kept).sum(where=~known),
                 **{name: by_customer[name].sum(where=known) for name in faults},
                 customers=by_customer.count(where=known & (_.whole > 0)),
+                like_missing=_.lines.sum(where=_.customer_id.cast("string").lower().isin(_LIKE_MISSING)),
                 absurd=_.absurd.sum(),
                 first=_["first"].min(where=known).cast("string"),
                 last=_["last"].max(where=known).cast("string"),

@@ -30,6 +30,9 @@ _NAMELESS = re.compile(r"__index_level_\d+__")
 """What parquet calls a pandas index without a name."""
 
 
+_UNNAMED = re.compile(r"\s*|Unnamed: \d+(_level_\d+)?")
+
+
 def read_table(
     source: str, id_columns: Sequence[str] = (), reading: Reading | None = None, *, most: int | None = None
 ) -> pd.DataFrame:
@@ -147,6 +150,11 @@ def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
         raise DataError(f"{source}: no rows; the table needs a header and at least one row")
     if not all(isinstance(name, str) for name in table.columns):
         raise DataError(f"{source}: column names must be text, found {list(table.columns)[:5]}; rename them")
+    if nameless := [place for place, name in enumerate(table.columns, 1) if place > 1 and _UNNAMED.fullmatch(name)]:
+        raise DataError(
+            f"{source}: column {', '.join(map(str, nameless[:5]))} has no name; name each column in the first row, "
+            "without a title above it and without merged cells"
+        )
     plain = {}
     for name in table.columns[table.dtypes.map(pd.api.types.is_object_dtype)]:
         kinds = set(table[name].dropna().map(type))

@@ -43,6 +43,15 @@ def pieces(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
+def is_code(name: str) -> bool:
+    """Return whether a column of numbers holds codes and no amounts, by its name.
+
+    >>> is_code("zip_code"), is_code("visits")
+    (True, False)
+    """
+    return bool(set(pieces(name)) & {"zip", "plz", "postal", "postcode", "phone", "telephone", "mobile", "fax"})
+
+
 def names_rows(column: pd.Series) -> bool:
     """Return whether a column seems to name the rows: all different, codes or whole numbers with few left out.
 

@@ -31,6 +31,7 @@ from segnb.init.guesses import (
     guess_log,
     guess_row_names,
     has_offsets,
+    is_code,
     is_log,
     is_number,
     is_outcome,
@@ -46,9 +47,6 @@ MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
 
 _FEW_LEVELS = 12
-
-_CODES = {"zip", "plz", "postal", "postcode", "phone"}
-"""Words in the names of columns whose numbers are not amounts."""
 
 _SIGN = re.compile("[$€£¥₹₩₺₽]")
 _PRICE = re.compile(rf"-?\s?{_SIGN.pattern}?\s?-?\d[\d.,' ]*\s?{_SIGN.pattern}?")
@@ -321,7 +319,7 @@ def _why_left_out(column: pd.Series) -> str:
     if not is_number(column):
         many = different > max(50, len(column) / 2) and not dates_in(column)
         return f"{different:,} different texts, too many to describe anybody by" if many else ""
-    if set(pieces(column.name)) & _CODES:
+    if is_code(column.name):
         return "a code and no amount"
     return "a different whole number in every row, which looks like an id" if names_rows(column) else ""
 

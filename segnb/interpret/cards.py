@@ -11,7 +11,7 @@ import yaml
 from segnb.disclosure import door
 from segnb.errors import DataError
 from segnb.interpret.effects import level_marks
-from segnb.text import escape, escape_markdown, figure, label, listed, percent, segment_colours
+from segnb.text import IS, category_of, escape, escape_markdown, figure, label, listed, percent, segment_colours
 
 _WORTH_A_NAME = 0.5
 """An effect below this Cohen's d names nothing: half a standard deviation, Cohen's medium effect."""
@@ -211,12 +211,12 @@ def cards_markdown(cards: list[Card]) -> str:
 def _word(feature: str, effect: float) -> str:
     """Return the word for a high or low value of a feature.
 
-    >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9), _word("plan=yearly", 0.7)
+    >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9), _word(f"plan{IS}yearly", 0.7)
     ('frequent', 'mostly toys', 'low feature1', 'plan: yearly')
     """
     if feature in _VOCABULARY["words"]:
         return _VOCABULARY["words"][feature]["high" if effect > 0 else "low"]
-    if "=" in feature:
+    if IS in feature:
         return label(feature) if effect > 0 else f"seldom {label(feature)}"
     if feature.startswith("share_"):
         return f"{'mostly' if effect > 0 else 'little'} {label(feature.removeprefix('share_'))}"
@@ -225,7 +225,7 @@ def _word(feature: str, effect: float) -> str:
 
 def _theme(feature: str) -> str:
     known = _VOCABULARY["words"].get(feature)
-    plain = "category" if feature.startswith("share_") else feature.partition("=")[0]
+    plain = "category" if feature.startswith("share_") else category_of(feature)
     return known["theme"] if known else plain
 
 
@@ -268,7 +268,7 @@ def _marks(strongest: list[Mark], profiles: pd.DataFrame, segment: int) -> list[
     """Return up to four marks, each with the segment's figure and that of all customers."""
     own = profiles[profiles["segment"] == segment]
     levels = own["level"].fillna("").astype(str) if "level" in own else pd.Series("", index=own.index)
-    own = own.set_index(own["column"].where(levels == "", own["column"] + "=" + levels))
+    own = own.set_index(own["column"].where(levels == "", own["column"] + IS + levels))
     marks = [_mark(feature, effect, own.loc[feature]) for feature, effect in strongest if feature in own.index]
     return [mark for mark in marks if mark][:4] or ["Close to the average customer in every feature."]
 
@@ -279,9 +279,9 @@ def _mark(feature: str, effect: float, row: pd.Series) -> str:
     The effect is measured on the transformed scale, where a long tail weighs less than in a mean.
     """
     kinds = [("median", "overall_median", "median"), ("mean", "overall", "mean")]
-    for here, everywhere, kind in [("share", "overall", "share")] if "=" in feature else kinds:
+    for here, everywhere, kind in [("share", "overall", "share")] if IS in feature else kinds:
         if (row[here] - row[everywhere]) * effect > 0:
             values = f"{figure(feature, row[here])} ({kind}; all customers {figure(feature, row[everywhere])})"
-            words = "" if "=" in feature else f"{_word(feature, effect)}: "
+            words = "" if IS in feature else f"{_word(feature, effect)}: "
             return f"{words}{label(feature)} {values}"
     return ""

@@ -9,6 +9,7 @@ from scipy.stats import chi2_contingency, kruskal, rankdata
 from scipy.stats.contingency import association
 
 from segnb.tables import as_labels, as_levels, as_table, holm
+from segnb.text import IS, category_of
 
 BOOT_ROWS = 2500
 """A bootstrap sample has this many customers at most."""
@@ -69,7 +70,7 @@ NOTHING = 1e-12
 def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike) -> pd.Series:
     """Return η² per feature: the share of its variance that lies between the segments, 0 to 1, largest first.
 
-    The columns of a category, which are called `category=level`, are one feature.
+    The columns of a category, one for each level, are one feature.
 
     No p-value: the segments were made from these very columns, so a test would always reject (Chen and Witten,
     J. Mach. Learn. Res. 24(152), 2023).
@@ -88,7 +89,7 @@ def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike)
     groups = features.groupby(as_labels(segments, features.index))
     total = features.var(ddof=0) * len(features)
     between = ((groups.mean() - features.mean()) ** 2).mul(groups.size(), axis=0).sum()
-    columns = [str(name).partition("=")[0] for name in features]
+    columns = [category_of(name) for name in features]
     total, between = (figure.groupby(columns, sort=False).sum() for figure in (total, between))
     share = (between / total.where(total > 0)).clip(0, 1)
     return share.fillna(0.0).sort_values(ascending=False, kind="stable").rename("eta_squared")
@@ -235,7 +236,7 @@ def level_marks(levels: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `segment`, `feature` ("category=level") and `cohens_d`: that of the correlation φ of segment and level,
+        `segment`, `feature` (category and level) and `cohens_d`: that of the correlation φ of segment and level,
         2φ/√(1 - φ²) (Cohen 1988), negative where the level is rarer than among all.
 
     >>> cities = pd.DataFrame({"city": ["a", "a", "b", "b"] * 9})
@@ -244,7 +245,7 @@ def level_marks(levels: pd.DataFrame) -> pd.DataFrame:
     """
     phi = levels["cramers_v"].astype(float).clip(upper=0.9999)
     size = 2 * phi / np.sqrt(1 - phi**2) * np.where(levels["lift"].astype(float) < 1, -1, 1)
-    names = levels["descriptor"].astype(str) + "=" + levels["level"].astype(str)
+    names = levels["descriptor"].astype(str) + IS + levels["level"].astype(str)
     return pd.DataFrame({"segment": levels["segment"], "feature": names, "cohens_d": size})
 
 

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from segnb.tables import as_labels, as_table, dummies
-from segnb.text import is_share, label, number, percent
+from segnb.text import IS, is_share, label, number, percent
 
 _LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""
@@ -147,13 +147,13 @@ def _words(path: list[_Condition], values: pd.DataFrame) -> str:
 
 
 def _category(values: pd.DataFrame, feature: int) -> str:
-    name, equals, _ = str(values.columns[feature]).partition("=")
+    name, equals, _ = str(values.columns[feature]).partition(IS)
     return name if equals else ""
 
 
 def _of_level(column: str, sign: str) -> str:
     """Return a condition on a level of a category, "" for a column of numbers."""
-    name, _, level = column.partition("=")
+    name, _, level = column.partition(IS)
     return level and f"{label(name)} is {'not ' if sign == '≤' else ''}{level}"
 
 

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2, chi2_contingency, wasserstein_distance
 
 from segnb.tables import as_levels, as_table, holm
+from segnb.text import IS
 
 BINS = 10
 SMALL = 500
@@ -36,7 +37,7 @@ def drift(
         `column`, `before` and `after` (means), `psi` (population stability index), `p` and `p_holm` (corrected
         for the number of columns; Holm 1979), `effect` (Wasserstein distance in standard deviations of before)
         and `drifted`; of no columns, an empty table. A category's row is called after the level whose share changed
-        most, `category=level`, `before` and `after` are its shares, p is that of a χ² test, and `effect` is Cohen's w.
+        most, `before` and `after` are its shares, p is that of a χ² test, and `effect` is Cohen's w.
 
     Notes
     -----
@@ -82,7 +83,7 @@ def _any_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) ->
     shares = counts / counts.sum()
     p, q = ((counts + 0.5) / (counts + 0.5).sum()).to_numpy().T
     level = (shares["new"] - shares["old"]).abs().idxmax()
-    told = {"column": f"{name}={level}", "before": shares["old"][level], "after": shares["new"][level]}
+    told = {"column": f"{name}{IS}{level}", "before": shares["old"][level], "after": shares["new"][level]}
     psi, w = float(np.sum((q - p) * np.log(q / p))), float(np.sqrt(np.sum((q - p) ** 2 / p)))
     chance = chi2_contingency(counts, correction=False).pvalue if len(counts) > 1 else 1.0
     return told | {"psi": psi, "p": chance, "effect": w}

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from segnb.tables import as_levels
+from segnb.text import IS, category_of
 
 
 class _ColumnwiseTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -142,8 +143,8 @@ class LevelBlocks(TransformerMixin, BaseEstimator):
     --------
     >>> X = pd.DataFrame({"plan": ["month", "year", "year", "two years"]})
     >>> blocks = LevelBlocks().fit(X)
-    >>> blocks.get_feature_names_out().tolist(), blocks.transform(X).var(axis=0).sum().round(6)
-    (['plan=month', 'plan=two years', 'plan=year'], np.float64(1.0))
+    >>> len(blocks.get_feature_names_out()), blocks.transform(X).var(axis=0).sum().round(6)
+    (3, np.float64(1.0))
     """
 
     def __init__(self, min_share: float = 0.02):
@@ -176,8 +177,10 @@ class LevelBlocks(TransformerMixin, BaseEstimator):
         return np.asarray(X, dtype=float) * self.scales_ + self.means_
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the columns, each `category=level`."""
-        return np.array([f"{name}={level}" for name, levels in self.levels_.items() for level in levels], dtype=object)
+        """Return the names of the columns, each of category and level."""
+        return np.array(
+            [f"{name}{IS}{level}" for name, levels in self.levels_.items() for level in levels], dtype=object
+        )
 
     def _dummies(self, X: pd.DataFrame) -> np.ndarray:
         check_is_fitted(self, "levels_")
@@ -218,7 +221,7 @@ class Weigher(_ColumnwiseTransformer):
         self._check(X, reset=True)
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
         weights = self.weights or {}
-        own = [weights.get(name, weights.get(str(name).partition("=")[0], 1)) for name in names]
+        own = [weights.get(name, weights.get(category_of(name), 1)) for name in names]
         self.factors_ = np.sqrt(np.array(own, dtype=float))
         return self
 

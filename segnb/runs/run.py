@@ -99,6 +99,7 @@ def run_workflow(
         try:
             with guard(stage.discard):
                 _run_steps(job, stage, progress)
+                _check_unchanged(job)
                 job.manifest["finished"] = _now()
                 write_index(folder, job.manifest)
         except (RunError, OSError) as error:
@@ -110,6 +111,14 @@ def run_workflow(
     with suppress(OSError, SegnbError):  # published it is, whether or not there is room for that page
         write_all_runs()
     return published
+
+
+def _check_unchanged(job: _Job) -> None:
+    """Refuse to publish what was made from files that changed while it was made."""
+    read = {name: digest for name, digest in job.manifest["inputs"].items() if not digest.startswith("a table of ")}
+    changed = [name for name, digest in read.items() if not job.continues and sha256(find_file(name)) != digest]
+    if changed:
+        raise RunError(f"{', '.join(changed)}: changed while the run was under way; run the same command again")
 
 
 def _steps(first: str | None, last: str | None) -> tuple[str, ...]:
