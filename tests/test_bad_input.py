@@ -16,12 +16,15 @@ import pandas as pd
 import pytest
 from conftest import SMALL, segnb, write_small
 
-from segnb import notebook as show
+from segnb.data import load_customers
 from segnb.errors import DataError, SegnbError
 from segnb.history.score import read_new_customers, score_customers
-from segnb.parameters import check_parameters
+from segnb.notebook import show
+from segnb.pages.report import write_page
+from segnb.parameters import Parameters, check_parameters, read_preset
 from segnb.runs.kernels import declared_parameters, load_notebook
 from segnb.runs.store import Workspace
+from segnb.tables import safe_csv
 
 ROWS = [f"c{number},{number % 7},{number * number % 11}.5,{'xyz'[number % 3]}" for number in range(30)]
 PLAIN = "customer_id,a,b,kind\n" + "\n".join(ROWS) + "\n"
@@ -390,6 +393,132 @@ def test_columns_are_scored_by_their_names_and_arrays_refused(scored, monkeypatc
         score_customers(Workspace("r"), table.to_numpy())
     far = score_customers(Workspace("r"), table.head(2) * 1e6)
     assert far.table["unlike"].all()
+
+
+NAMED = {
+    # row of the list of bad inputs: file, content, what the row log says of it
+    "codes are no behaviour (59)": (
+        "t.csv",
+        "customer_id,visits,zip,mobile\n" + "".join(f"c{n},{n % 7},{10000 + n},{n}\n" for n in range(60)),
+        "codes that are no amounts",
+    ),
+    "a total at the end (56)": ("t.csv", PLAIN + "Total,99,80.5,\n", "rows that look like a total"),
+    "unknown among numbers (55)": (
+        "t.csv",
+        "customer_id,a,b\n" + "".join(f"c{n},{n},{'unknown' if n % 6 == 0 else n % 5}\n" for n in range(60)),
+        "numbers with a few texts, taken as categories",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_odd_table_is_told_at_the_head_or_in_the_row_log(project, case):
+    name, content, rule = NAMED[case]
+    (project / name).write_text(content)
+    source = load_customers(Parameters(customers=name, purchases=""))
+    assert rule in [each.rule for each in source.rules]
+    assert "zip" not in source.behaviours
+    assert not {"zip", "mobile"} & set(source.behaviours)
+    if "(55)" not in case:
+        assert any(rule in note.lower() for note in source.notes()), "it stands on the first screen"
+
+
+def log_of(**columns):
+    base = {"customer": [f"c{n % 12}" for n in range(120)], "day": ["2026-01-01", "2026-02-01", "2026-03-01"] * 40}
+    return pd.DataFrame(base | {"amount": [10.0 + n % 9 for n in range(120)]} | columns)
+
+
+def opened(project, log, **given):
+    log.to_csv(project / "log.csv", index=False)
+    columns = {"date": "day", "amount": "amount"}
+    return load_customers(
+        Parameters(customers="", purchases="log.csv", customer_id="customer", purchase_columns=columns, **given)
+    )
+
+
+def test_currencies_are_seen_by_their_values_whatever_the_column_is_called(project):
+    """Row 57."""
+    log = log_of(**{"Währung": ["EUR", "USD", "EUR"] * 40})
+    with pytest.raises(DataError, match="'Währung' tells of 2 currencies .EUR, USD., which cannot be added up"):
+        opened(project, log)
+    assert len(opened(project, log.assign(**{"Währung": "EUR"})).table) == 12
+
+
+def test_line_dated_months_ahead_is_told_with_the_remedy(project):
+    """Row 52."""
+    log = log_of(day=[*(["2026-01-01", "2026-02-01", "2026-03-01"] * 40)[:-1], "2026-07-15"])
+    notes = opened(project, log).notes()
+    assert any("long after all others: 1 order lines" in note and "say as_of" in note for note in notes)
+    assert not any("long after" in note for note in opened(project, log, as_of="2026-03-02").notes())
+
+
+def test_ids_that_look_like_none_are_told(project):
+    """Row 56: one giant customer called NULL."""
+    notes = opened(project, log_of(customer=["NULL" if n % 3 else f"c{n}" for n in range(120)])).notes()
+    assert any("Customer ids that look like none: 80 order lines" in note for note in notes)
+
+
+def test_column_without_a_name_is_refused(project):
+    """Row 58: a title row or merged cells of a workbook."""
+    table = pd.DataFrame([["Customers of June", None, None], ["id", "a", "b"], ["c1", 1, 2]])
+    table.to_excel(project / "t.xlsx", header=False, index=False)
+    with pytest.raises(DataError, match="column 2, 3 has no name; name each column in the first row"):
+        load_customers(Parameters(customers="t.xlsx", purchases=""))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("run: a\nrun: b\n", "run stands there more than once"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "aliases .*are not read"),
+    ],
+)
+def test_preset_that_would_be_misread_is_refused_at_once(project, text, words):
+    """Row 60."""
+    (project / "p.yaml").write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_preset("p.yaml")
+    (project / "folder.yaml").mkdir()
+    with pytest.raises(DataError, match="no such file"):
+        read_preset("folder.yaml")
+    with pytest.raises(DataError, match="window_days=900000"):
+        check_parameters({"window_days": 900_000})
+
+
+def test_input_that_changes_while_a_run_is_under_way_publishes_nothing(tmp_path, monkeypatch):
+    """Row 49."""
+    write_small(tmp_path)
+    table = tmp_path / "customer_data.csv"
+
+    def and_then_changed(*given):
+        write_page(*given)
+        table.write_text(table.read_text() + "c99,9,9,9\n")
+
+    monkeypatch.setattr("segnb.runs.run.write_page", and_then_changed)
+    done = segnb("run", *SMALL, "--run", "r", "--until", "prepare", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "customer_data.csv: changed while the run was under way" in done.stderr
+    assert not (tmp_path / "outputs" / "r").exists()
+
+
+def test_score_overwrites_neither_its_input_nor_anything_in_a_run(scored, tmp_path):
+    """Row 50."""
+    (tmp_path / "outputs").symlink_to(scored / "outputs")
+    (tmp_path / "new.csv").write_bytes((scored / "customer_data.csv").read_bytes())
+    before = (tmp_path / "new.csv").read_bytes()
+    for target in ("new.csv", "outputs/r/labelled.csv"):
+        done = segnb("score", "r", "new.csv", "-o", target, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "which nothing overwrites" in done.stderr
+    assert (tmp_path / "new.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["z;=1+1", "z\t=1+1", "z\n=1+1", "a; @SUM(1)", "a;b;-2+3"])
+def test_formula_after_another_separator_is_marked(text):
+    """Row 61: a spreadsheet that separates by semicolons, tabs or lines would run it."""
+    safe = safe_csv(pd.DataFrame({"x": [text]}))["x"][0]
+    assert not any(part.strip().startswith(("=", "+", "-", "@")) for part in re.split("[;\t\n]", safe))
+    assert safe.replace("'", "") == text
 
 
 def test_number_of_cases():

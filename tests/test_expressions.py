@@ -12,6 +12,7 @@ from conftest import segnb
 from engines import every_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_mixed import LEVELS, NUMBERS, planted
 
 from segnb.cluster import assign, fit_segments
 from segnb.data import load_customers
@@ -92,6 +93,27 @@ def test_features_are_scikit_learns_whatever_the_settings(transform, scale, outl
     named = {f"f{place}": feature for place, feature in enumerate(features)}
     own = fetch(there.select("customer_id", **named)).set_index("customer_id").loc[new.index]
     np.testing.assert_allclose(own, theirs, rtol=1e-7, atol=1e-9)
+
+
+@every_engine
+def test_mixed_columns_are_scored_alike_in_every_engine(into_engine):
+    """Rare, unseen and missing levels, yes and no, flags of missing numbers, and a weight on a block."""
+    table, _ = planted("both", 0, n=2000)
+    table["newsletter"] = np.where(np.arange(2000) % 3 == 0, "yes", "no")
+    table.loc[::7, "q"], table.loc[::5, "a"], table.loc[:30, "r"] = None, np.nan, [f"rare {n}" for n in range(31)]
+    table.index = pd.Index([f"c{n:04d}" for n in range(2000)], name="customer_id")
+    features = [*NUMBERS, *LEVELS, "newsletter"]
+    made = prepare(table, NUMBERS, features=features, missing="indicator", weights={"q": 2.0})
+    snapshot = Snapshot(made.customers, made.columns, made.pipeline, fit_segments(made.features, 4))
+    new, _ = planted("both", 9, n=3000)
+    new["newsletter"] = np.where(np.arange(3000) % 3 == 0, "yes", "maybe")
+    new.loc[::4, "r"], new.loc[::6, "b"], new.loc[::11, "p"] = "never seen", np.nan, None
+    new.index = pd.Index([f"n{n:04d}" for n in range(3000)], name="customer_id")
+    found = fetch(expression(into_engine(new), snapshot)).set_index("customer_id").loc[new.index]
+    expected = assign(snapshot.model, snapshot.features(new), snapshot.numbers)
+    assert (found["segment"] == expected["segment"]).all(), "not one row differs"
+    np.testing.assert_allclose(found["confidence"], expected["confidence"], atol=1e-9)
+    assert (found["unlike"] == snapshot.unlike(new)).all()
 
 
 def test_customers_with_missing_values_can_be_left_out(snapshot):

@@ -224,3 +224,14 @@ def test_equals_sign_in_a_name_is_no_level():
     assert made.features["a=1"].std(ddof=0) == pytest.approx(2)
     assert sorted(feature_importance(made.features, np.repeat([1, 2], 30)).index) == sorted(table)
     assert describe_by_rules(table, np.repeat([1, 2], 30)).table["rule"].tolist() == ["b ≤ 4", "b ≥ 5"]
+
+
+def test_feature_that_makes_a_segment_by_itself_is_told(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(200, 2)) / 9, columns=["a", "b"]).assign(churned=np.arange(200) % 4 == 0)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    given = ["k=2", "n_boot=2", "n_refs=2", "k_max=3", "customers=t.csv", "purchases=", "features=[a, b, churned]"]
+    given += ["weights={churned: 9}"]
+    done = segnb("run", "--until", "choose_k", *(part for each in given for part in ("-p", each)), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "churned alone makes a segment" in (tmp_path / "outputs" / "shop" / "index.html").read_text()

@@ -1,13 +1,17 @@
 """From the evidence to a number of segments, with the reasons and an honest verdict."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import yaml
+from numpy.typing import ArrayLike
 
 from segnb.choose_k.separation import MIXTURES
 from segnb.errors import DataError
 from segnb.tables import COMES_BACK, FOUND_AGAIN
-from segnb.text import Finding, listed, percent
+from segnb.text import IS, Finding, category_of, label, listed, percent
 
 _CHANCE, _DEEP, _BESIDE_REFERENCE = 0.1, 0.65, 0.65
 """A valley: so unlikely by chance, so few customers between, and as a share of what references without groups show."""
@@ -19,31 +23,17 @@ _PAIR = ["valley_segment", "valley_other"]
 _MIXTURES = [f"bic_{shape}" for shape in MIXTURES]
 _LIKELIHOODS = ["classification", *_MIXTURES]
 
+_ALONE = 0.1
+"""A column of two values of whose variance less than this share lies within the segments makes one alone."""
+
 _FEW_DRAWS = 20
 """With fewer pairs of resamples the verdict may hang on a single one."""
 
 _FEW_CUSTOMERS = 50
 """Among fewer customers a valley can hardly be told from chance."""
 
-_MEANINGS = {
-    "natural": "the customers fall into groups, and other samples of them give the same groups",
-    "reproducible": "other samples of customers give the same segments, but not all of these have a gap between them",
-    "constructed": "the cuts are a convenience: with other samples of customers the borders move",
-    "constructed groups": "there are groups among the customers, but not reliably these: with other samples the "
-    "borders move",
-}
-"""What the verdicts mean, after Dolnicar, Grün and Leisch, Market Segmentation Analysis, 2018."""
-
-_ADVICE = {
-    "natural": "The customers fall into groups that can be told apart, and {k} segments describe them. Other samples "
-    "of customers give the same segments, so plans can be built on them.",
-    "reproducible": "Other samples of customers are cut into the same {k} segments, but not every two of these have a "
-    "gap between them. They serve as a common language; expect many customers near the borders.",
-    "constructed": "It cannot be shown that the customers fall into {k} groups: with other samples the borders move. "
-    "The segments are a convenience for planning, not a discovery about the customers.",
-    "constructed groups": "There are groups among the customers, but it cannot be shown that they are these {k}: with "
-    "other samples the borders move. The segments are a convenience for planning.",
-}
+_VERDICTS = yaml.safe_load(Path(__file__).with_name("verdicts.yaml").read_text(encoding="utf-8"))
+"""By verdict `meaning` and `advice`, in which {k} stands for the number of segments."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -277,7 +267,7 @@ def _favourites(table: pd.DataFrame) -> dict[str, int]:
 
 def _meaning(verdict: str, structure: bool, customers: int) -> str:
     """Return what a verdict says of these customers."""
-    meaning = _MEANINGS[_kind(verdict, structure)]
+    meaning = _VERDICTS[_kind(verdict, structure)]["meaning"]
     if customers >= _FEW_CUSTOMERS:
         return meaning
     return f"{meaning}; but {customers} customers are too few to tell a gap from chance"
@@ -312,7 +302,7 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
     weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
     smallest = int(row["all_rows"] * row["all_rows_smallest_share"] + 0.5)
     sentences = [
-        _ADVICE[_kind(choice.verdict, choice.structure)].format(k=choice.k),
+        _VERDICTS[_kind(choice.verdict, choice.structure)]["advice"].format(k=choice.k),
         f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
         f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
         _weak(weak, choice.verdict),
@@ -334,6 +324,37 @@ def _weak(segments: list[str], verdict: str) -> str:
     return (
         f"That holds of the segments as a whole; {named} would look different with other customers: handle with care."
     )
+
+
+def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[str]:
+    """Return sentences on columns that a reader must know of: those that make a segment alone, and categories.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_features)
+        The scaled matrix, levels of categories as `segnb.prepare` calls them.
+    labels : array of shape (n_rows,)
+        The segments of the rows.
+    choice : Choice
+
+    >>> import numpy as np
+    >>> from segnb.choose_k import evidence
+    >>> X = pd.DataFrame({"churned": np.repeat([0.0, 9], 30), "a": np.random.default_rng(0).normal(size=60)})
+    >>> about_columns(X, np.repeat([1, 2], 30), decide(evidence(X, k_max=3, n_boot=5, n_refs=3)))[0][:37]
+    'churned alone makes a segment: within'
+    """
+    yes = [name for name in X if X[name].nunique() == 2]
+    within = X[yes].groupby(np.asarray(labels)).var(ddof=0).mul(pd.Series(labels).value_counts(), axis=0).sum()
+    left = within / len(X) / X[yes].var(ddof=0)
+    alone = dict.fromkeys(category_of(name) for name in left.index[left < _ALONE])
+    said = [
+        f"{label(name)} alone makes a segment: within the segments hardly anybody differs in it. If it tells what came "
+        "of a customer, as a churn flag does, name it in outcomes."
+        for name in alone
+    ]
+    if any(IS in name for name in X) and not choice.structure:
+        said.append("Groups that only categories make are not seen by this decision; latent classes could show them.")
+    return said
 
 
 def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _FEW_DRAWS) -> str:

@@ -37,13 +37,15 @@ MOST_CUSTOMERS = 10_000_000
 _MUCH = 0.1
 """A larger share of the log that is left out is told at the head of the page."""
 
-_ODD = ("customer ids that look like none", TOTALS, "codes that are no amounts")
+_LATER = "lines long after all others"
+_ODD = (_LATER, "customer ids that look like none", TOTALS, "codes that are no amounts")
 """Rules that are told at the head of the page."""
 
 _REASONS = ("without_customer", "without_date", "without_amount")
 
 _LATE = "The purchase log begins after the window does, so counts are lower for that reason alone."
 
+MONTH = 31
 GAP, STRAY = 365, 0.01
 """So many days without a purchase before at most this share of the lines: their dates are wrong."""
 
@@ -163,6 +165,10 @@ def load_customers(
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
     some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
     behaviour = fetch_customers(some)
+    if not parameters.as_of and (stray := _stray(purchases, MONTH)):
+        lines, day, before = stray
+        note = f"from {day} on, after {before}, so that the snapshot is late; say as_of if they are wrong"
+        rules.append(Rule(_LATER, "order lines", purchases.counts["lines"], lines, purchases.counts["lines"], note))
     rules += _log_rules(purchases, there or len(behaviour), as_of, parameters)
     if there:
         note = f"of {there:,}; segnb score gives the others their segments"
@@ -227,16 +233,22 @@ def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
     """
     if parameters.as_of:
         return date.fromisoformat(parameters.as_of)
-    days = fetch(purchases.lines.group_by("day").agg(lines=_.count()), order_by="day")
-    later = days["lines"][::-1].cumsum()[::-1] <= STRAY * days["lines"].sum()
-    gaps = pd.to_datetime(days["day"]).diff() > pd.Timedelta(days=GAP)
-    if (later & gaps).any():
-        at = (later & gaps).idxmax()
+    if stray := _stray(purchases, GAP):
+        lines, day, before = stray
         raise DataError(
-            f"{parameters.purchases}: {days['lines'][at:].sum():,} order lines from {days['day'][at]} on lie more than "
-            f"{GAP} days after all others, which end on {days['day'][at - 1]}; repair their dates, or say as_of"
+            f"{parameters.purchases}: {lines:,} order lines from {day} on lie more than {GAP} days after all others, "
+            f"which end on {before}; repair their dates, or say as_of"
         )
     return purchases.last_day + timedelta(days=1)
+
+
+def _stray(purchases: Purchases, gap: int) -> tuple[int, date, date] | None:
+    """Return how many lines lie more than so many days after all others, if they are few, from when, and after when."""
+    days = fetch(purchases.lines.group_by("day").agg(lines=_.count()), order_by="day")
+    few = days["lines"][::-1].cumsum()[::-1] <= STRAY * days["lines"].sum()
+    apart = few & (pd.to_datetime(days["day"]).diff() > pd.Timedelta(days=gap))
+    at = apart.idxmax()
+    return (int(days["lines"][at:].sum()), days["day"][at], days["day"][at - 1]) if apart.any() else None
 
 
 def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:

@@ -66,7 +66,7 @@ def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
     for name, levels in blocks.levels_.items():
         text = table[name].cast("string").fill_null("missing")
         text = text.isin(levels).ifelse(text, OTHER) if OTHER in levels else text
-        found += [(text == level).cast("float64") for level in levels]
+        found += [(text == level).ifelse(1.0, 0.0) for level in levels]
     return [(each - float(mean)) / float(scale) for each, mean, scale in zip(found, blocks.means_, blocks.scales_)]
 
 
