@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import segnb
+from engines import every_engine
 from vendor_exports import (
     draw_orders,
     truth,
@@ -129,3 +130,14 @@ def test_rows_are_kept_by_value_in_tables_and_logs(tmp_path):
         load_customers(preset_of(path, only={"colour": ["red"]}))
     with pytest.raises(ValueError, match="none of the|no row|no customer"):
         load_customers(preset_of(path, only={"status": ["nothing"]}))
+
+
+@every_engine
+def test_totals_refunds_and_rows_to_keep_are_the_same_in_every_engine(tmp_path, engine):
+    for vendor in ("shopify", "woocommerce"):
+        path = WRITERS[vendor](tmp_path / f"{vendor}.csv", ORDERS)
+        source, known = load_customers(preset_of(path, engine=engine)), expected(vendor)
+        used = source.reconciliation.query("reason == 'used'").set_index("month")
+        np.testing.assert_array_equal((used["sum"] * 100).round().astype(int), known["net"])
+        np.testing.assert_array_equal(used["orders"], known["orders"])
+        assert source.table["spend"].sum() * 100 == pytest.approx(known["net"].sum(), abs=1e-6)

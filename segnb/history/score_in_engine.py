@@ -62,11 +62,14 @@ def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str
 
 def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
     """Return the columns of the levels of categories, each centred and scaled."""
-    found = []
+    found, one, zero = (
+        [],
+        *(ibis.literal(digit).cast("float64") for digit in "10"),
+    )  # Spark would take 1.0 for a decimal
     for name, levels in blocks.levels_.items():
         text = table[name].cast("string").fill_null("missing")
         text = text.isin(levels).ifelse(text, OTHER) if OTHER in levels else text
-        found += [(text == level).ifelse(1.0, 0.0) for level in levels]
+        found += [(text == level).ifelse(one, zero) for level in levels]
     return [(each - float(mean)) / float(scale) for each, mean, scale in zip(found, blocks.means_, blocks.scales_)]
 
 
