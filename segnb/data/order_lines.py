@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from ibis import _
 from pandas.api.types import is_string_dtype
 
 from segnb.data.contract import CURRENCY, MISSING_MARKS, Faults, Reading, known, normal_form, numbers
@@ -293,6 +294,9 @@ def standard_lines(
         `customer_id`, `order_id`, `day`, `amount`, `is_sale`, `kept`, and where the log has them `product`,
         `category`, `discount`.
     """
+    if "total" in columns:
+        order = columns["order"]
+        log = log.left_join(log.group_by(order).agg(lines_of_order=_.count()), order).drop(f"{order}_right")
     column = {meaning: log[name] for meaning, name in columns.items()}
     for meaning in {"amount", "quantity", "price", "total", "refunded"} & set(column):
         column[meaning] = _known(column[meaning].cast("float64"))  # whole numbers would overflow
@@ -318,7 +322,7 @@ def _amount(log: ibis.Table, column: Mapping[str, ibis.Column]) -> ibis.Column:
     if "amount" in column:
         amount, lines = column["amount"], 1
     elif "total" in column:
-        amount, lines = column["total"], log.count().over(ibis.window(group_by=column["order"]))
+        amount, lines = column["total"], log.lines_of_order.fill_null(1)
     else:
         amount, lines = column["quantity"] * column["price"], 1
     return (amount - column["refunded"].fill_null(0.0) if "refunded" in column else amount) / lines

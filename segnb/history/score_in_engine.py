@@ -62,14 +62,11 @@ def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str
 
 def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
     """Return the columns of the levels of categories, each centred and scaled."""
-    found, one, zero = (
-        [],
-        *(ibis.literal(digit).cast("float64") for digit in "10"),
-    )  # Spark would take 1.0 for a decimal
+    found = []
     for name, levels in blocks.levels_.items():
         text = table[name].cast("string").fill_null("missing")
         text = text.isin(levels).ifelse(text, OTHER) if OTHER in levels else text
-        found += [(text == level).ifelse(one, zero) for level in levels]
+        found += [_flag(text == level) for level in levels]
     return [(each - float(mean)) / float(scale) for each, mean, scale in zip(found, blocks.means_, blocks.scales_)]
 
 
@@ -78,7 +75,12 @@ def _imputed(table: ibis.Table, imputer: Any, columns: Sequence[str]) -> list[_C
     values = [_known(table[name]) for name in columns]
     filled = [value.coalesce(float(fill)) for value, fill in zip(values, imputer.statistics_)]
     flagged = imputer.indicator_.features_ if imputer.add_indicator else []
-    return filled + [values[place].isnull().cast("float64") for place in flagged]
+    return filled + [_flag(values[place].isnull()) for place in flagged]
+
+
+def _flag(true: ibis.Value) -> _Column:
+    """Return 1 or 0 as floats: PostgreSQL casts no booleans, and Spark would take 1.0 for a decimal."""
+    return true.ifelse(*(ibis.literal(digit).cast("float64") for digit in "10"))
 
 
 def _known(column: ibis.Column) -> ibis.Column:
