@@ -54,6 +54,7 @@ bench: $(VENV)/ready
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/bench_choose_k.py
 	$(BIN)/python tests/benchmarks/bench_interpret_iterate.py
 	$(BIN)/python tests/benchmarks/bench_engines.py
+	$(BIN)/python tests/benchmarks/bench_mixed.py
 	$(BIN)/python tests/benchmarks/bench_run.py
 
 bench-large: $(VENV)/ready

@@ -173,5 +173,6 @@ def _defused_all(column: pd.Series) -> pd.Series:
 def _defused(value: Any) -> Any:
     if not isinstance(value, str) or not value.strip() or not re.search(_DANGEROUS, value):
         return value
-    safe = _INSIDE.sub(lambda blanks: f"{blanks[0]}'", value)
+    begun = value.lstrip()
+    safe = value[: len(value) - len(begun)] + _INSIDE.sub(lambda blanks: f"{blanks[0]}'", begun)
     return f"'{safe}" if re.match(_DANGEROUS, value) else safe

@@ -6,11 +6,13 @@ import pytest
 from conftest import segnb
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import OneHotEncoder
 
 from segnb.choose_k import decide, evidence
+from segnb.choose_k.resampling import make_frame, reference_draw
 from segnb.cluster import assign, centres, fit_segments
 from segnb.data import dates_as_days
 from segnb.errors import DataError
@@ -19,7 +21,7 @@ from segnb.iterate import Snapshot, drift
 from segnb.prepare import level_blocks, original_units, prepare
 from segnb.prepare.pipeline import LevelBlocks
 from segnb.tables import as_levels
-from segnb.text import IS
+from segnb.text import IS, category_of
 
 NUMBERS, LEVELS = ["a", "b", "c"], ["p", "q", "r"]
 
@@ -235,3 +237,20 @@ def test_feature_that_makes_a_segment_by_itself_is_told(tmp_path):
     done = segnb("run", "--until", "choose_k", *(part for each in given for part in ("-p", each)), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "churned alone makes a segment" in (tmp_path / "outputs" / "shop" / "index.html").read_text()
+
+
+def test_references_permute_levels_and_keep_their_blocks():
+    table, _ = planted("categories", 0, n=300)
+    X = prepare(table, NUMBERS, features=[*NUMBERS, *LEVELS]).features
+    frame = make_frame(X, 1000, 0)
+    drawn = reference_draw(X.to_numpy(), frame, [category_of(name) for name in X])(np.random.default_rng(0))
+    back = pd.DataFrame(drawn @ frame.axes.T + frame.centre, columns=X.columns)
+    for name in LEVELS:
+        own = X.filter(like=f"{name}{IS}").round(6)
+        found = back[own.columns].round(6)
+        assert sorted(map(tuple, found.to_numpy())) == sorted(map(tuple, own.to_numpy())), "each level as often"
+    together = pd.crosstab(*(back.filter(like=f"{name}{IS}").to_numpy().argmax(axis=1) for name in ("p", "q")))
+    assert chi2_contingency(together).pvalue > 0.001, "what went together does so no longer"
+    shuffled = X[X.columns[::-1]]
+    one, other = (evidence(each, k_max=4, n_boot=2, n_refs=3).set_index("k")["gap"] for each in (X, shuffled))
+    np.testing.assert_allclose(one, other, atol=1e-9)

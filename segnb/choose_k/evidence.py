@@ -12,6 +12,7 @@ from segnb.choose_k.labelings import silhouettes
 from segnb.choose_k.resampling import Frame, bar, blocks, make_frame
 from segnb.choose_k.separation import likelihoods, spread_ties, valley_table
 from segnb.errors import DataError
+from segnb.text import category_of
 
 _MOST_COLUMNS = 2000
 """Beyond this the distances of customers hardly differ, and the principal axes alone take minutes."""
@@ -73,10 +74,12 @@ def evidence(
     for name, value, least in (("n_init", n_init, 1), ("n_boot", n_boot, 2), ("n_refs", n_refs, 1)):
         if value < least:
             raise DataError(f"{name}={value}: needs at least {least}")
+    names = [category_of(name) for name in X] if isinstance(X, pd.DataFrame) else None
     X = _checked_matrix(X)
     _check_range(min(len(X), sample_rows), k_min, k_max)
     frame = make_frame(X, sample_rows, seed)
     _check_distinct(X[frame.positions], k_max)
+    draw = resampling.reference_draw(X, frame, names or range(X.shape[1]))
     with resampling.quick_small_fits():
         ks = bar(range(1, k_max + 1), desc="k-means for each k")
         models = {k: resampling.fit_kmeans(frame.rows, k, seed, n_init) for k in ks}
@@ -84,7 +87,7 @@ def evidence(
         parts = [
             _geometry(frame.rows, shown),
             _valleys(X[frame.positions], shown, seed),
-            resampling.references(frame.rows, models, n_refs, seed).loc[list(shown)],
+            resampling.references(frame.rows, models, n_refs, seed, draw).loc[list(shown)],
             likelihoods(frame.rows, shown, seed),
             _resampled(frame.rows, shown, n_init, n_boot, seed),
         ]

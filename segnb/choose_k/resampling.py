@@ -1,7 +1,7 @@
 """Figures that need samples and many small fits: gap, prediction strength, stability and seed agreement."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -128,23 +128,66 @@ def fit_kmeans(X: np.ndarray, k: int, seed: int, n_init: int = 1) -> KMeans:
     return KMeans(k, n_init=n_init, random_state=seed).fit(X)
 
 
-def references(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int) -> pd.DataFrame:
+Draw = Callable[[np.random.Generator], np.ndarray]
+
+
+def reference_draw(X: np.ndarray, frame: Frame, groups: Sequence[object]) -> Draw:
+    """Return what draws rows without groups, in the axes of the frame and as many as it has.
+
+    Numbers are drawn uniformly in the box along their principal axes. Columns of two values, which a uniform draw would
+    rob of what k-means finds in any levels, keep these and are permuted, those of one group (a category) together.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_columns)
+        The matrix that the frame was made from.
+    frame : Frame
+    groups : sequence of length n_columns
+        What each column belongs to.
+    """
+    rows = X[frame.positions].astype(float)
+    two = [place for place, column in enumerate(rows.T) if len(np.unique(column)) == 2]
+    if not two:
+        return uniform_draw(frame.rows)
+    others = [place for place in range(rows.shape[1]) if place not in two]
+    numbers = make_frame(rows[:, others], len(rows), 0) if others else None
+    found = pd.Series(two).groupby([groups[place] for place in two], sort=False).agg(list)
+    blocks = sorted(found, key=lambda block: sorted((rows[:, each] > rows[:, each].mean()).tobytes() for each in block))
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        drawn = rows.copy()
+        if numbers is not None:
+            drawn[:, others] = uniform_draw(numbers.rows)(rng) @ numbers.axes.T + numbers.centre
+        for block in blocks:
+            drawn[:, block] = rows[rng.permutation(len(rows))][:, block]
+        return (drawn - frame.centre) @ frame.axes
+
+    return draw
+
+
+def uniform_draw(rows: np.ndarray) -> Draw:
+    """Return what draws as many rows uniformly in the box around these."""
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    return lambda rng: rng.uniform(low, high, size=rows.shape)
+
+
+def references(
+    X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int, draw: Draw | None = None
+) -> pd.DataFrame:
     """Return what rows without groups look like, one row per k: `gap`, `gap_se`, `gap_k` and `valley_reference`.
 
-    `n_refs` reference sets are drawn uniformly in the box around `X`, whose columns are its principal axes. Gap is the
-    mean of their log W minus the log W of `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE
-    rule, missing where no k keeps it: Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001.
-    `valley_reference` is their mean depth of the shallowest valley: with many columns or segments k-means finds some
-    valley in any cloud.
+    `n_refs` reference sets come from `draw`, see `reference_draw`, by default from the box around `X`. Gap is the mean
+    of their log W minus the log W of `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE rule,
+    missing where no k keeps it: Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001. `valley_reference` is
+    their mean depth of the shallowest valley: with many columns or segments k-means finds some valley in any cloud.
     """
-    low, high = X.min(axis=0), X.max(axis=0)
 
     def fits(rows: np.ndarray, number: int) -> list[KMeans]:
         return [fit_kmeans(rows, k, seed + number, n_init=2) for k in models]
 
     logs, depths = [], []
     for number in bar(range(n_refs), desc="gap references"):
-        drawn = np.random.default_rng([seed, number]).uniform(low, high, size=X.shape)
+        drawn = (draw or uniform_draw(X))(np.random.default_rng([seed, number]))
         found = fits(drawn, number)
         logs.append([_log_inertia(model) for model in found])
         depths.append([_shallowest(drawn, model) for model in found])

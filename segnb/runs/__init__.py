@@ -18,8 +18,8 @@ _IMPORTED = (
 )
 """What the notebooks import, and what these import."""
 
-QUIET = ["--log-level=50"]
-"""A kernel's own log would only repeat what the runner says."""
+QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
+"""A kernel's own log would only repeat what the runner says, and nobody looks for its history."""
 
 
 def warm_up() -> None:
