@@ -72,6 +72,8 @@ class Parameters(BaseModel):
     """how files are written: delimiter, encoding, decimal, thousands, currency, dates, zone, fill, ids, …"""
     only: dict[str, list[str]] = {}
     """rows to keep, by the values of a column: {Status: [paid]}"""
+    ordered: dict[str, list[str]] = {}
+    """levels that have an order, from low to high: {size: [small, medium, large]}"""
     as_of: str = ""
     """date of the snapshot, 2026-07-01; empty for the day after the last purchase"""
     window_days: int = Field(365, ge=0, le=36_500)
@@ -149,14 +151,23 @@ class Parameters(BaseModel):
         """Take columns that are called by a number, which YAML reads as one."""
         return [str(name) if type(name) is int else name for name in value] if isinstance(value, list) else value
 
-    @field_validator("only", mode="before")
+    @field_validator("only", "ordered", mode="before")
     @classmethod
-    def _check_only(cls, value: Any) -> Any:
+    def _check_levels(cls, value: Any) -> Any:
         """Take values that YAML reads as numbers or as yes and no as the texts that stand in the file."""
         if not isinstance(value, dict):
             return value
         lists = {str(name): each if isinstance(each, list) else [each] for name, each in value.items()}
         return {name: [_as_written(one) for one in each] for name, each in lists.items()}
+
+    @field_validator("ordered")
+    @classmethod
+    def _check_ordered(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, levels in value.items():
+            different = {each.strip().lower() for each in levels}
+            if len(levels) < 2 or len(different) < len(levels):
+                raise ValueError(f"{name}: at least two levels, each once, from low to high; found {levels!r}")
+        return value
 
     @field_validator("engine")
     @classmethod

@@ -379,6 +379,9 @@ def b2b(n=300, seed=3):
     return table
 
 
+SUPPORT = {"support": ["very dissatisfied", "dissatisfied", "neutral", "satisfied", "very satisfied"]}
+
+
 def survey(n=300, seed=4):
     """Respondents with Likert answers, yes and no, dates in words, a free text and whether they responded."""
     rng = np.random.default_rng(seed)
@@ -387,6 +390,7 @@ def survey(n=300, seed=4):
     for number in range(1, 7):
         table[f"q{number}"] = rng.integers(1, 6, n)
     table["owns_car"], table["responded"] = rng.choice(["Ja", "Nein"], n), rng.integers(0, 2, n)
+    table["support"] = rng.choice(["Very dissatisfied", "Neutral", "Satisfied"], n)
     return table.assign(comment=[f"free text {number}" for number in range(n)])
 
 
@@ -394,7 +398,10 @@ def survey(n=300, seed=4):
     ("table", "expected"),
     [
         (b2b(), {"customer_id": "account", "value": "revenue", "outcomes": ["churned"], "exclude": ["phone"]}),
-        (survey(), {"customer_id": "respondent", "outcomes": ["responded"], "exclude": ["comment"]}),
+        (
+            survey(),
+            {"customer_id": "respondent", "outcomes": ["responded"], "exclude": ["comment"], "ordered": SUPPORT},
+        ),
     ],
     ids=["b2b", "survey"],
 )

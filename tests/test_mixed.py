@@ -1,7 +1,9 @@
 """Columns that are no numbers: they cluster in blocks, and every later step treats them."""
 
+import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from conftest import segnb
 from hypothesis import given
@@ -9,12 +11,13 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from segnb.choose_k import decide, evidence
 from segnb.choose_k.resampling import make_frame, reference_draw
 from segnb.cluster import assign, centres, fit_segments
 from segnb.data import dates_as_days
+from segnb.data.contract import ranked
 from segnb.errors import DataError
 from segnb.interpret import category_effects, describe_by_rules, feature_importance, level_marks, profiles
 from segnb.iterate import Snapshot, drift
@@ -150,6 +153,19 @@ def test_dates_count_as_days_before_the_snapshot(tmp_path):
     assert "since, text" in rules[0].note
 
 
+def test_ordered_levels_are_ranks():
+    """Against scikit-learn's own encoder; blanks and capitals do not count, and what is no level is missing."""
+    sizes = ["small", "medium", "large"]
+    table = pd.DataFrame({"size": np.random.default_rng(0).choice(sizes, 50), "a": 1.0})
+    found, rules = ranked(table, {"size": sizes}, "t.csv")
+    expected = OrdinalEncoder(categories=[sizes]).fit_transform(table[["size"]])[:, 0] + 1
+    np.testing.assert_array_equal(found["size"], expected)
+    odd = ranked(pd.DataFrame({"size": [" Large", "huge", None]}), {"size": sizes}, "t.csv")
+    np.testing.assert_array_equal(odd[0]["size"], [3, np.nan, np.nan])
+    assert "1 are none of the levels" in odd[1][0].note
+    assert rules[0].note == "size"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A whole run on mixed columns with an outcome, and the table of customers it was made from."""
@@ -157,6 +173,7 @@ def run(tmp_path_factory):
     table, kind = planted("both", 1, n=300)
     table = table.assign(churned=rng.random(300) < np.array([0.1, 0.3, 0.6])[kind], since="2026-01-01")
     table.loc[::9, "q"] = None
+    table["plan"] = pd.Series(np.array(["Basic", "Plus", "Premium"])[kind]).where(rng.random(300) < 0.9, "Plus")
     table.insert(0, "respondent", [f"u{number}" for number in range(300)])
     table.to_csv(folder / "survey.csv", index=False)
     given = [
@@ -168,7 +185,12 @@ def run(tmp_path_factory):
         "customer_id=respondent",
         "value=",
     ]
-    given += ["features=[a, b, p, q, r]", "outcomes=[churned]", "exclude=[c, since]"]
+    given += [
+        "features=[a, b, p, q, r, plan]",
+        "ordered={plan: [basic, plus, premium]}",
+        "outcomes=[churned]",
+        "exclude=[c, since]",
+    ]
     done = segnb("run", "--run", "survey", *(part for each in given for part in ("-p", each)), cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder, table, kind
@@ -195,6 +217,21 @@ def test_scores_of_mixed_columns_are_those_of_the_run(run):
     ours = pd.read_csv(folder / "scores.csv").set_index("respondent")["segment"]
     own = pd.read_csv(folder / "outputs" / "survey" / "segments.csv").set_index("respondent")["segment"]
     pd.testing.assert_series_equal(ours.loc[own.index], own, check_dtype=False)
+
+
+def test_ordered_levels_are_scored_alike_in_an_engine(run):
+    folder, table, _ = run
+    new = table.drop(columns="churned").assign(plan=table["plan"].replace("Plus", " PLUS "))
+    new.loc[::8, "plan"] = "unheard of"
+    new.to_csv(folder / "odd.csv", index=False)
+    ibis.duckdb.connect(folder / "t.duckdb").create_table("t", pa.Table.from_pandas(new, preserve_index=False))
+    address = f"engine=duckdb:///{folder / 't.duckdb'}"
+    for source, options, target in (("odd.csv", [], "odd_scores.csv"), ("t", ["-p", address], "scored")):
+        done = segnb("score", "survey", source, "-o", target, *options, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    found = ibis.duckdb.connect(folder / "t.duckdb").table("scored").execute().set_index("respondent")["segment"]
+    ours = pd.read_csv(folder / "odd_scores.csv").set_index("respondent")["segment"]
+    pd.testing.assert_series_equal(found.loc[ours.index], ours, check_dtype=False)
 
 
 def test_snapshot_takes_categories_and_says_who_is_unlike():

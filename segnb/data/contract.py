@@ -291,6 +291,40 @@ def kept_rows(table: pd.DataFrame, only: Mapping[str, Sequence[str]], source: st
     return table, rules
 
 
+def ranked(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]], source: str) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return a table in which levels that have an order are ranks, 1 for the lowest, and a line for the row log.
+
+    >>> sizes = pd.DataFrame({"size": ["large", "Small ", "huge"]})
+    >>> ranked(sizes, {"size": ["small", "medium", "large"]}, "sizes.csv")[0]["size"].tolist()
+    [3.0, 1.0, nan]
+    """
+    there = [name for name in ordered if name in table]
+    if not there:
+        return table, []
+    ranks, lost = {}, 0
+    for name in there:
+        if is_numeric_dtype(table[name]):
+            raise DataError(f"{source}: ordered: {name} holds numbers, which have an order; leave it out of ordered")
+        levels = level_ranks(ordered[name])
+        ranks[name] = (
+            table[name]
+            .map(lambda each, levels=levels: levels.get(str(each).strip().lower()), na_action="ignore")
+            .astype(float)
+        )
+        if ranks[name].isna().all():
+            seen = ", ".join(map(repr, table[name].dropna().unique()[:5]))
+            raise DataError(f"{source}: ordered: {name} holds none of {list(ordered[name])!r}; it holds {seen}")
+        lost += int(ranks[name].isna().sum() - table[name].isna().sum())
+    note = ", ".join(there) + (f"; {lost:,} are none of the levels and taken as missing" if lost else "")
+    rule = Rule("levels taken as ranks, 1 the lowest", "columns", table.shape[1], len(ranks), table.shape[1], note)
+    return table.assign(**ranks), [rule]
+
+
+def level_ranks(levels: Sequence[str]) -> dict[str, int]:
+    """Return the rank of each level, 1 for the first; texts are compared without outer blanks, in small letters."""
+    return {each.strip().lower(): rank for rank, each in enumerate(levels, 1)}
+
+
 def dates_as_days(table: pd.DataFrame, as_of: str = "") -> tuple[pd.DataFrame, date | None, list[Rule]]:
     """Return a table in which columns of dates are days before `as_of`, that day, and a line for the row log.
 

@@ -16,6 +16,7 @@ from segnb.data.contract import (
     classes_rule,
     dates_as_days,
     kept_rows,
+    ranked,
     total_rule,
 )
 from segnb.data.engines import connect, engine_table, fetch
@@ -145,6 +146,8 @@ def load_customers(
     known, rules = read_customers(parameters) if parameters.customers else (pd.DataFrame(), [])
     if not parameters.purchases:
         _check_only(parameters, [], rules)
+    if parameters.customers and (lost := [repr(name) for name in parameters.ordered if name not in known]):
+        raise DataError(f"{parameters.customers}: ordered: no column {', '.join(lost)}; name one that is there")
     taken = [name for name in _RESERVED if name in known]
     if taken:
         names = ", ".join(map(repr, taken))
@@ -322,11 +325,13 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
     whole = _read_source(source, id_column, reading, parameters.engine)
     table, kept = kept_rows(whole, parameters.only, source)
+    table, ranks = ranked(table, parameters.ordered, source)
     rules = (
         kept + total_rule(table) + cut_rule(source, "customers", len(table))
         if is_file(source, parameters.engine)
         else []
     )
+    rules += ranks
     untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
     if untouched and id_column not in table:
         _check_id_like(table, source)

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, RobustScaler, StandardScaler
 
 from segnb.data import customer_expression, open_log, snapshot_day
+from segnb.data.contract import level_ranks
 from segnb.data.engines import check_numbers, connect, engine_table, fetch, first_line
 from segnb.errors import DataError
 from segnb.history.numbering import names_of
@@ -235,6 +236,7 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
         table = table.rename({id_column: "customer_id"})
     check_there(run.name, [id_column, *snapshot.columns], table.columns)
     if not from_log:
+        table = _ranked(table, settings.ordered)
         numeric = snapshot.customers[snapshot.columns].select_dtypes(["number", "bool"])
         _check_values(table, source, id_column, list(numeric))
     drop_missing = made["settings"]["missing"] == "drop"
@@ -263,6 +265,13 @@ def scores_sentence(scores: ibis.Table) -> str:
     counts = fetch(scores.group_by("segment").agg(customers=_.count(), unlike=_.count(where=_.unlike)))
     sizes = counts.dropna().set_index("segment")["customers"]
     return sizes_sentence(sizes, counts["customers"].sum(), counts["unlike"].sum())
+
+
+def _ranked(table: ibis.Table, ordered: Mapping[str, Sequence[str]]) -> ibis.Table:
+    """Return a table in which levels that have an order are ranks, as `segnb.data.contract.ranked` makes them."""
+    texts = {name: table[name] for name in ordered if name in table.columns and table[name].type().is_string()}
+    ranks = {name: text.strip().lower().cases(*level_ranks(ordered[name]).items()) for name, text in texts.items()}
+    return table.mutate(**{name: rank.cast("float64") for name, rank in ranks.items()})
 
 
 def _check_values(table: ibis.Table, source: str, id_column: str, columns: Sequence[str]) -> None:

@@ -16,6 +16,8 @@ _OUTCOMES = {"churn", "churned", "responded", "response", "converted", "conversi
 _OUTCOMES |= {"cancelled", "canceled", "defaulted", "label", "class"}
 
 _EXPORTS = Path(__file__).with_name("exports")
+_SCALES = Path(__file__).with_name("scales.yaml")
+_LONGEST = 12
 
 _ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
 _DAYS = (
@@ -75,6 +77,19 @@ def is_outcome(column: pd.Series) -> bool:
     """
     few = column.nunique() <= 2 or (not is_float_dtype(column) and column.nunique() <= 5)
     return few and bool(_OUTCOMES & set(pieces(column.name)))
+
+
+def guess_order(column: pd.Series) -> list[str]:
+    """Return the levels of a usual scale, from low to high, on which a column's texts lie; [] if there is none.
+
+    >>> guess_order(pd.Series(["Agree", "neutral", "disagree"]))
+    ['strongly disagree', 'disagree', 'neutral', 'agree', 'strongly agree']
+    >>> guess_order(pd.Series(["north", "south", "west"]))
+    []
+    """
+    seen = set(column.dropna().astype(str).str.strip().str.lower().unique()[:_LONGEST])
+    scales = yaml.safe_load(_SCALES.read_text(encoding="utf-8"))
+    return next((scale for scale in scales if len(seen) > 2 and seen <= set(scale)), [])
 
 
 def known_export(names: Sequence[str]) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ from segnb.init.guesses import (
     dates_in,
     guess_id,
     guess_log,
+    guess_order,
     guess_row_names,
     has_offsets,
     is_code,
@@ -299,13 +300,20 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     kept = table.drop(columns=list(left))
     outcomes = [name for name in kept if is_outcome(kept[name])]
     others = kept.drop(columns=outcomes)
-    features = [name for name in others if is_number(others[name])]
+    ordered = {name: levels for name in others if not is_number(others[name]) and (levels := guess_order(others[name]))}
+    features = [name for name in others if is_number(others[name]) or name in ordered]
     descriptors = [name for name in others if name not in features]
     money = [name for name in features if set(NAMES["amount"]) & set(pieces(name))]
     levels = [name for name in descriptors if others[name].nunique() <= _FEW_LEVELS and not dates_in(others[name])]
     notes = [f"categories can make segments too: add {', '.join(levels)} to features"] if levels else []
     notes += [f"left out: {name}: {why}" for name, why in left.items()]
-    roles = {"features": features, "descriptors": descriptors, "outcomes": outcomes, "exclude": list(left)}
+    roles = {
+        "features": features,
+        "descriptors": descriptors,
+        "outcomes": outcomes,
+        "exclude": list(left),
+        "ordered": ordered,
+    }
     return roles | {"value": money[0] if money else "", "notes": notes}
 
 
