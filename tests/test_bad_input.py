@@ -463,6 +463,14 @@ def test_ids_that_look_like_none_are_told(project):
     assert any("Customer ids that look like none: 80 order lines" in note for note in notes)
 
 
+def test_log_put_together_with_itself_is_told(project):
+    """Row 56: the spend doubled. Two of the same on one order are nothing to tell."""
+    log = log_of(amount=range(1, 121))
+    told = [opened(project, table).notes() for table in (pd.concat([log, log]), pd.concat([log, log.head(30)]))]
+    assert any("that repeat another to the letter: 120 order lines, of 240" in note for note in told[0])
+    assert not any("repeat another" in note for note in told[1])
+
+
 def test_column_without_a_name_is_refused(project):
     """Row 58: a title row or merged cells of a workbook."""
     table = pd.DataFrame([["Customers of June", None, None], ["id", "a", "b"], ["c1", 1, 2]])

@@ -20,7 +20,7 @@ from segnb.data.contract import (
     total_rule,
 )
 from segnb.data.engines import connect, engine_table, fetch
-from segnb.data.purchases import Purchases, by_month, open_purchases
+from segnb.data.purchases import Purchases, by_month, open_purchases, repeats
 from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
 from segnb.init.guesses import guess_id, is_code
@@ -39,12 +39,16 @@ _MUCH = 0.1
 """A larger share of the log that is left out is told at the head of the page."""
 
 _LATER = "lines long after all others"
-_ODD = (_LATER, "customer ids that look like none", TOTALS, "codes that are no amounts")
+_TWICE = "lines that repeat another to the letter"
+_ODD = (_LATER, _TWICE, "customer ids that look like none", TOTALS, "codes that are no amounts")
 """Rules that are told at the head of the page."""
 
 _REASONS = ("without_customer", "without_date", "without_amount")
 
 _LATE = "The purchase log begins after the window does, so counts are lower for that reason alone."
+
+_MANY = 0.4
+"""A larger share of lines that repeat another is told: a file that stands twice in a log has half of them."""
 
 MONTH = 31
 GAP, STRAY = 365, 0.01
@@ -269,6 +273,10 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
     if counts["like_missing"]:
         note = "kept; leave them out with only, or empty the cells"
         rules.append(Rule("customer ids that look like none", unit, left, counts["like_missing"], left, note))
+    looked, again = repeats(purchases)
+    if again > _MANY * looked:
+        note = f"of {looked:,} of the first customers; kept; see whether a file was put together with itself"
+        rules.append(Rule(_TWICE, unit, left, again, left, note))
     note = "left out" if excludes else "netted from the spend"
     sold = left - counts["not_sales"] * excludes
     after = purchases.lines.filter(_.day > as_of).agg(lines=_.count())

@@ -206,6 +206,20 @@ def by_month(reconciliation: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([whole, whole.drop(columns="customers").sum().to_frame("all").T]).rename_axis("month")
 
 
+def repeats(purchases: Purchases) -> tuple[int, int]:
+    """Return how many lines the first 300 customers have, and how many of these repeat another to the letter.
+
+    >>> columns = {"order": "order_id", "date": "ordered_at", "amount": "amount"}
+    >>> repeats(open_purchases("data/shop_purchases.parquet", columns, "customer_id"))
+    (6122, 1)
+    """
+    some = purchases.customers.order_by("customer_id").limit(300)
+    lines = purchases.lines.semi_join(some, "customer_id")
+    alike = lines.group_by(lines.columns).agg(copies=lines.count())
+    found = fetch(alike.agg(lines=_.copies.sum(), different=_.count())).fillna(0).astype(int).iloc[0]
+    return int(found["lines"]), int(found["lines"] - found["different"])
+
+
 def _reasoned(lines: ibis.Table, returns: str) -> ibis.Table:
     """Return every line with why it is left out, the first reason that holds, or "used"."""
     reasons = [
