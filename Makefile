@@ -87,7 +87,7 @@ parameters: $(VENV)/ready
 	$(BIN)/python tests/parameter_table.py
 
 lock: | $(BIN)/uv
-	$(COMPILE) --upgrade --extra real --extra dev --output-file requirements.lock >/dev/null
+	$(COMPILE) --upgrade --extra real --extra latent --extra dev --output-file requirements.lock >/dev/null
 	$(COMPILE) --upgrade --extra postgres --extra polars --extra spark --constraint requirements.lock \
 		--output-file requirements-engines.lock >/dev/null
 

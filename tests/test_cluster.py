@@ -9,6 +9,8 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score, euclidean_distances
 from sklearn.mixture import GaussianMixture
+from stepmix import StepMix
+from test_mixed import LEVELS, NUMBERS, planted
 from threadpoolctl import threadpool_limits
 
 from segnb.cluster import (
@@ -90,6 +92,25 @@ def test_second_opinions_agree_on_separate_groups():
     opinions = second_opinions(X, segments)
     assert (opinions["adjusted_rand"] > 0.9).all()
     assert len(cluster_sentences(assign(fit_segments(X, 2), X), opinions)) == 3
+
+
+def test_latent_classes_are_asked_where_most_columns_are_categories():
+    """They are StepMix's on the categories as they were before they became blocks; planted kinds are found."""
+    table, kind = planted("categories", 0)
+    owns = np.random.default_rng(1).random(len(table)) < np.array([0.1, 0.5, 0.9])[kind]
+    table["owner"] = np.where(owns, "yes", "no")
+    features = prepare(table, NUMBERS, features=[*LEVELS, "owner", "a"]).features
+    agreement = second_opinions(features, pd.Series(kind + 1, features.index)).set_index("algorithm")["adjusted_rand"]
+    own = agreement.pop("latent classes")
+    assert own > 0.8
+    assert own > agreement.max()
+    codes = pd.DataFrame({name: table[name].astype("category").cat.codes for name in [*LEVELS, "owner"]})
+    kinds = {"codes": {"model": "categorical", "n_columns": 4}, "a": {"model": "gaussian_diag", "n_columns": 1}}
+    rows = codes.join((table["a"] - table["a"].mean()) / table["a"].std(ddof=0))
+    model = StepMix(3, measurement=kinds, n_init=3, random_state=0, progress_bar=0).fit(rows)
+    assert adjusted_rand_score(kind, model.predict(rows)) == pytest.approx(own, abs=0.02)
+    others = prepare(table, NUMBERS, features=[*NUMBERS, "p"]).features
+    assert "latent classes" not in set(second_opinions(others, pd.Series(kind + 1, others.index))["algorithm"])
 
 
 def test_classic_example_gives_scikit_learns_partition():

@@ -353,7 +353,9 @@ def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[st
         for name in alone
     ]
     if any(IS in name for name in X) and not choice.structure:
-        said.append("Groups that only categories make are not seen by this decision; latent classes could show them.")
+        said.append("Groups of categories only are not seen here; latent classes (extra `latent`) in step 3 may show them.")
+            "Groups of categories only are not seen here; latent classes (extra `latent`, step 3) may show them."
+        )
     return said
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segnb.errors import DataError
-from segnb.text import percent
+from segnb.text import IS, category_of, percent
 
 SMALL = 20_000
 """Below this many customers threads only get in each other's way."""
@@ -227,6 +228,9 @@ _OPINION_ROWS = 5000
 def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 0) -> pd.DataFrame:
     """Return how far other algorithms agree with the segments.
 
+    Where most columns are categories and the extra `latent` is installed, latent classes are among them (StepMix:
+    categorical and normal columns, independent within a class).
+
     Parameters
     ----------
     features : DataFrame of shape (n_customers, n_features)
@@ -252,7 +256,31 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
         "Ward": AgglomerativeClustering(k),
         "HDBSCAN": HDBSCAN(min_cluster_size=min(max(5, len(rows) // 50), len(rows)), copy=True),
     }
-    return pd.DataFrame([_opinion(name, algorithm.fit_predict(rows), own) for name, algorithm in algorithms.items()])
+    found = {name: algorithm.fit_predict(rows) for name, algorithm in algorithms.items()}
+    levels = [name for name in rows if IS in name]
+    numbers = rows.drop(columns=levels)
+    categories = _codes(rows[levels])
+    if categories.shape[1] > numbers.shape[1] and find_spec("stepmix"):
+        found["latent classes"] = _latent_classes(categories, numbers, k, seed)
+    return pd.DataFrame([_opinion(name, labels, own) for name, labels in found.items()])
+
+
+def _codes(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return each category as whole numbers, from the centred columns of its levels."""
+    blocks = levels.T.groupby(category_of, sort=False)
+    codes = {name: block.to_numpy().argmax(axis=0) if len(block) > 1 else block.iloc[0] > 0 for name, block in blocks}
+    return pd.DataFrame(codes, index=levels.index).astype(int)
+
+
+def _latent_classes(categories: pd.DataFrame, numbers: pd.DataFrame, k: int, seed: int) -> np.ndarray:
+    """Return each customer's latent class; within a class all columns are independent, numbers normal."""
+    from stepmix import StepMix  # an extra
+
+    kinds = {"categories": {"model": "categorical", "n_columns": categories.shape[1]}}
+    if numbers.shape[1]:
+        kinds["numbers"] = {"model": "gaussian_diag", "n_columns": numbers.shape[1]}
+    rows = categories.join(numbers)
+    return StepMix(k, measurement=kinds, n_init=3, random_state=seed, progress_bar=0).fit(rows).predict(rows)
 
 
 def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[str]:
