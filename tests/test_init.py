@@ -420,6 +420,27 @@ def test_roles_of_any_table_are_seen_and_its_preset_runs_as_it_is(tmp_path, tabl
         assert words not in cards.lower(), "nothing of a shop is said of a table without purchases"
 
 
+def test_order_and_customer_are_seen_by_their_form(tmp_path):
+    """In words that no list holds; a shop and an article come again on lines too, and are neither."""
+    rng = np.random.default_rng(0)
+    order = np.sort(rng.integers(1001, 2200, 3000))
+    log = {
+        "Ref": [f"#{number}" for number in order],
+        "Konto": [f"K{number:04d}" for number in rng.integers(0, 300, 2200)[order]],
+        "Filiale": [f"F{number % 7:02d}" for number in order],
+        "Ware": [f"W{number:03d}" for number in rng.integers(0, 150, 3000)],
+        "Tag": (pd.Timestamp("2025-01-01") + pd.to_timedelta((order - 1001) / 3, "D")).strftime("%d.%m.%Y"),
+        "Netto": rng.gamma(2, 20, 3000).round(2),
+    }
+    pd.DataFrame(log).to_csv(tmp_path / "t.csv", index=False)
+    looked = segnb("init", "t.csv", cwd=tmp_path)
+    assert looked.returncode == 0, looked.stderr
+    values = yaml.safe_load((tmp_path / "t.yaml").read_text())
+    assert values["customer_id"] == "Konto"
+    assert values["purchase_columns"] == {"order": "Ref", "date": "Tag", "amount": "Netto"}
+    assert "a run stops at" not in looked.stdout
+
+
 def test_file_that_nobody_foresaw_ends_in_a_line(tmp_path, monkeypatch):
     pd.DataFrame({"a": [1, 2]}).to_csv(tmp_path / "t.csv", index=False)
     monkeypatch.setattr("segnb.init.preset.guess_id", lambda *args, **given: 1 / 0)

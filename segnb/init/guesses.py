@@ -42,7 +42,7 @@ def pieces(name: str) -> list[str]:
     >>> pieces("CustomerID"), pieces("unit_price")
     (['customer', 'id'], ['unit', 'price'])
     """
-    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
 def is_code(name: str) -> bool:
@@ -66,7 +66,7 @@ def names_rows(column: pd.Series) -> bool:
         called = pieces(str(column.name or ""))[-1:] in (["id"], ["no"], ["key"], ["number"], ["code"])
         return called or int(column.max()) - int(column.min()) < 2 * len(column)
     texts = column.astype(str)
-    return not is_number(column) and bool(texts.str.fullmatch(r"#?[A-Za-z]{0,5}[-_ ]?\d{2,}").mean() >= _MOSTLY)
+    return not is_number(column) and bool(texts.str.fullmatch(_FORM).mean() >= _MOSTLY)
 
 
 def is_outcome(column: pd.Series) -> bool:
@@ -139,7 +139,8 @@ def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, mo
     scores = {name: _id_score(table[name], name, other, unique, more) for name in table}
     best = max(scores, key=scores.__getitem__, default=None)
     if best is None or scores[best] < 2:
-        return None
+        order, customer = ("", "") if unique else _by_form(table)
+        return Guess(customer, f"every {order} has one of {table[customer].nunique():,}") if order else None
     shared = ", in both tables" if best in other else ""
     return Guess(best, f"{table[best].nunique():,} different values in {len(table):,} rows{shared}")
 
@@ -175,13 +176,38 @@ def guess_log(table: pd.DataFrame, customer_id: str = "") -> dict[str, Guess]:
         ranked = sorted(named, key=lambda name: _rank(role, table[name], name))
         if not named and role == "date" and len(fitting) == 1:
             ranked = fitting
-        if ranked:
+        if not named and role == "order" and _by_form(table)[1] == customer_id:
+            ranked = [_by_form(table)[0]]
+        if ranked and ranked[0]:
             found[role] = Guess(ranked[0], _why(role, table[ranked[0]], ranked))
             free.remove(ranked[0])
     if {"amount", "quantity", "price"} <= set(found):
         found.pop("price")
     tells = "date" in found and ("amount" in found or {"quantity", "price"} <= set(found))
     return found if tells else {}
+
+
+_FORM = r"#?[A-Za-z]{0,5}[-_ ]?\d{2,}"
+"""How numbers of orders, customers and rows are written."""
+
+
+def _by_form(table: pd.DataFrame) -> tuple[str, str]:
+    """Return the columns of the order and of its customer by their values, "" for both if none are like that.
+
+    Numbered as `#1001` is, an order has several lines and on all of them the same customer and the same day.
+    """
+    days = [name for name in table if dates_in(table[name])]
+    texts = {name: table[name].dropna().astype(str) for name in table if not is_float_dtype(table[name])}
+    coded = [name for name in texts if name not in days and texts[name].str.fullmatch(_FORM).mean() >= _MOSTLY]
+    different = table[coded].nunique()
+    for order in different.sort_values(ascending=False).index if days else ():
+        others = [name for name in coded if 20 < different[name] < different[order]]
+        lines = table.groupby(order)
+        if others and len(table) > 1.2 * different[order] and lines[days].nunique().mean().min() < 1.01:
+            one = [name for name in others if lines[name].nunique().mean() < 1.01]
+            if one:
+                return order, max(one, key=different.__getitem__)
+    return "", ""
 
 
 def is_log(table: pd.DataFrame, more: bool = False) -> bool:
