@@ -353,7 +353,7 @@ def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[st
         for name in alone
     ]
     if any(IS in name for name in X) and not choice.structure:
-        said.append("Groups of categories only are not seen here; latent classes (step 3, extra `latent`) see them.")
+        said.append("Groups of categories only are not seen here; latent classes (step 3, extra latent) see them.")
     return said
 
 

@@ -81,10 +81,9 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
         fmt="",
         annot_kws={"size": 8},
         linewidths=0.5,
-        cbar_kws={"label": "standard deviations from the mean"},
         ax=ax,
     )
-    ax.set(xlabel="segment", ylabel="")
+    ax.set(xlabel="segment; figures in standard deviations from the mean", ylabel="")
     ax.tick_params(axis="y", rotation=0)
     ax.set_title("What is high (red) and low (blue) in each segment")
     return ax
