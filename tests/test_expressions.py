@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from test_mixed import LEVELS, NUMBERS, planted
 
 from segnb.cluster import assign, fit_segments
-from segnb.data import load_customers
+from segnb.data import dates_as_days, load_customers
+from segnb.data.contract import ranked
 from segnb.data.engines import connect, fetch
 from segnb.errors import DataError
-from segnb.history.score_in_engine import feature_columns, score_expression
+from segnb.history.score_in_engine import as_numbers, feature_columns, score_expression
 from segnb.iterate import Snapshot
 from segnb.parameters import check_parameters
 from segnb.prepare import inputs, prepare
@@ -114,6 +115,17 @@ def test_mixed_columns_are_scored_alike_in_every_engine(into_engine):
     assert (found["segment"] == expected["segment"]).all(), "not one row differs"
     np.testing.assert_allclose(found["confidence"], expected["confidence"], atol=1e-9)
     assert (found["unlike"] == snapshot.unlike(new)).all()
+
+
+@every_engine
+def test_dates_and_ordered_levels_are_the_same_numbers_in_every_engine(into_engine):
+    sizes = ["small", "medium", "large"]
+    days = pd.to_datetime(["2026-01-31", None, "2024-02-29", "2026-03-02"])
+    table = pd.DataFrame({"since": days, "size": [" Large", "small", "huge", None]})
+    table.index = pd.Index(list("abcd"), name="customer_id")
+    found = fetch(as_numbers(into_engine(table), {"size": sizes}, "2026-03-01")).set_index("customer_id").sort_index()
+    expected, _ = ranked(dates_as_days(table, "2026-03-01")[0], {"size": sizes}, "t")
+    pd.testing.assert_frame_equal(found.astype(float), expected, check_index_type=False)
 
 
 def test_customers_with_missing_values_can_be_left_out(snapshot):

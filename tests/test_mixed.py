@@ -171,7 +171,8 @@ def run(tmp_path_factory):
     """A whole run on mixed columns with an outcome, and the table of customers it was made from."""
     folder, rng = tmp_path_factory.mktemp("mixed"), np.random.default_rng(0)
     table, kind = planted("both", 1, n=300)
-    table = table.assign(churned=rng.random(300) < np.array([0.1, 0.3, 0.6])[kind], since="2026-01-01")
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 700, 300), "D")
+    table = table.assign(churned=rng.random(300) < np.array([0.1, 0.3, 0.6])[kind], since=days)
     table.loc[::9, "q"] = None
     table["plan"] = pd.Series(np.array(["Basic", "Plus", "Premium"])[kind]).where(rng.random(300) < 0.9, "Plus")
     table.insert(0, "respondent", [f"u{number}" for number in range(300)])
@@ -186,10 +187,10 @@ def run(tmp_path_factory):
         "value=",
     ]
     given += [
-        "features=[a, b, p, q, r, plan]",
+        "features=[a, b, p, q, r, plan, since]",
         "ordered={plan: [basic, plus, premium]}",
         "outcomes=[churned]",
-        "exclude=[c, since]",
+        "exclude=[c]",
     ]
     done = segnb("run", "--run", "survey", *(part for each in given for part in ("-p", each)), cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -219,7 +220,7 @@ def test_scores_of_mixed_columns_are_those_of_the_run(run):
     pd.testing.assert_series_equal(ours.loc[own.index], own, check_dtype=False)
 
 
-def test_ordered_levels_are_scored_alike_in_an_engine(run):
+def test_dates_and_ordered_levels_are_scored_alike_in_an_engine(run):
     folder, table, _ = run
     new = table.drop(columns="churned").assign(plan=table["plan"].replace("Plus", " PLUS "))
     new.loc[::8, "plan"] = "unheard of"

@@ -1,6 +1,7 @@
 """Give the customers of an engine's table a run's segments without taking them out of the engine."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import ibis
@@ -236,7 +237,7 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
         table = table.rename({id_column: "customer_id"})
     check_there(run.name, [id_column, *snapshot.columns], table.columns)
     if not from_log:
-        table = _ranked(table, settings.ordered)
+        table = as_numbers(table, settings.ordered, settings.as_of or made["as_of"])
         numeric = snapshot.customers[snapshot.columns].select_dtypes(["number", "bool"])
         _check_values(table, source, id_column, list(numeric))
     drop_missing = made["settings"]["missing"] == "drop"
@@ -267,11 +268,13 @@ def scores_sentence(scores: ibis.Table) -> str:
     return sizes_sentence(sizes, counts["customers"].sum(), counts["unlike"].sum())
 
 
-def _ranked(table: ibis.Table, ordered: Mapping[str, Sequence[str]]) -> ibis.Table:
-    """Return a table in which levels that have an order are ranks, as `segnb.data.contract.ranked` makes them."""
+def as_numbers(table: ibis.Table, ordered: Mapping[str, Sequence[str]], as_of: str) -> ibis.Table:
+    """Return a table in which dates are days before `as_of` and ordered levels ranks, as tables of files are read."""
+    times = [name for name, kind in table.schema().items() if as_of and (kind.is_date() or kind.is_timestamp())]
+    made = {name: ibis.literal(date.fromisoformat(as_of)).delta(table[name].cast("date"), unit="day") for name in times}
     texts = {name: table[name] for name in ordered if name in table.columns and table[name].type().is_string()}
-    ranks = {name: text.strip().lower().cases(*level_ranks(ordered[name]).items()) for name, text in texts.items()}
-    return table.mutate(**{name: rank.cast("float64") for name, rank in ranks.items()})
+    made |= {name: text.strip().lower().cases(*level_ranks(ordered[name]).items()) for name, text in texts.items()}
+    return table.mutate(**{name: number.cast("float64") for name, number in made.items()})
 
 
 def _check_values(table: ibis.Table, source: str, id_column: str, columns: Sequence[str]) -> None:
