@@ -110,7 +110,7 @@ def score(
     from segnb.history.score import read_new_customers, score_customers, settings_of, write_scores
     from segnb.parameters import read_values
     from segnb.paths import find_file, is_file, outputs_folder
-    from segnb.runs.store import Run
+    from segnb.runs.store import MANIFEST, Run
 
     made, given = Run(name), read_values(parameter or [])
     if not is_file(table, settings_of(made, given).engine):
@@ -122,7 +122,7 @@ def score(
         return
     path = Path(out) if out else outputs_folder() / f"{name}.scores.csv"
     if path.resolve() == find_file(table).resolve() or any(
-        (each / "run.json").exists() for each in path.resolve().parents
+        (each / MANIFEST).exists() for each in path.resolve().parents
     ):
         raise DataError(f"{path}: is the table itself or lies in a run, which nothing overwrites; name another file")
     scores = score_customers(made, read_new_customers(made, table, given))

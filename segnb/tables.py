@@ -103,6 +103,23 @@ def as_labels(labels: ArrayLike, index: pd.Index) -> pd.Series:
     return found
 
 
+def is_number(column: pd.Series) -> bool:
+    """Return whether a column holds numbers; yes and no are none.
+
+    Parameters
+    ----------
+    column : Series
+
+    >>> is_number(pd.Series([1, 2])), is_number(pd.Series([True, False]))
+    (True, False)
+    """
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+MISSING = "missing"
+"""The level that a missing value of a category is."""
+
+
 def as_levels(column: pd.Series) -> pd.Series:
     """Return a category's values as text, missing ones as the level "missing".
 
@@ -113,7 +130,7 @@ def as_levels(column: pd.Series) -> pd.Series:
     >>> as_levels(pd.Series(["a", None])).tolist()
     ['a', 'missing']
     """
-    return column.astype("object").where(column.notna(), "missing").astype(str)
+    return column.astype("object").where(column.notna(), MISSING).astype(str)
 
 
 def dummies(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Exports of five vendors, written as their pages describe them: init knows each, and the sums meet to the cent."""
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,3 +156,13 @@ def test_totals_refunds_and_rows_to_keep_are_the_same_in_every_engine(tmp_path, 
         np.testing.assert_array_equal((used["sum"] * 100).round().astype(int), known["net"])
         np.testing.assert_array_equal(used["orders"], known["orders"])
         assert source.table["spend"].sum() * 100 == pytest.approx(known["net"].sum(), abs=1e-6)
+
+
+def test_rows_of_a_table_of_an_engine_are_kept_by_value(tmp_path):
+    address = f"duckdb:///{tmp_path / 't.duckdb'}"
+    people = pd.DataFrame({"customer_id": list("abcd"), "age": [20, 30, 40, 50], "staff": [True, False, False, True]})
+    ibis.duckdb.connect(tmp_path / "t.duckdb").create_table("people", people)
+    given = {"customers": "people", "purchases": "", "engine": address, "only": {"staff": ["false"]}}
+    source = load_customers(check_parameters(given))
+    assert list(source.table.index) == ["b", "c"]
+    assert [(rule.affected, rule.note) for rule in source.rules if "those to keep" in rule.rule] == [(2, "staff")]

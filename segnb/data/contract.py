@@ -16,7 +16,7 @@ import yaml
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
 from segnb.errors import DataError
-from segnb.init.guesses import dates_in
+from segnb.init.guesses import dates_in, guess_id
 from segnb.tables import LARGEST, Rule
 
 Reading = Mapping[str, str]
@@ -32,7 +32,8 @@ _FEW_DATES = 0.001
 """Up to this share of dates that cannot be read, such lines are left out and counted like those without a date."""
 
 _CODES = "USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|BRL|MXN"
-CURRENCY = re.compile(rf"[$€£¥₹₩₺₽]|\b(?:{_CODES})\b", re.IGNORECASE)
+SIGNS = "[$€£¥₹₩₺₽]"
+CURRENCY = re.compile(rf"{SIGNS}|\b(?:{_CODES})\b", re.IGNORECASE)
 """What tells an amount's currency."""
 
 _FAULTS = yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text(encoding="utf-8"))
@@ -254,6 +255,17 @@ def normal_form(text: pa.Array) -> pa.Array:
     return pc.utf8_normalize(pc.utf8_trim_whitespace(text), form="NFC")
 
 
+def check_no_id(table: pd.DataFrame, source: str) -> None:
+    """Refuse a column of distinct whole numbers that is called an id: k-means would take it for a behaviour."""
+    guess = guess_id(table, unique=True)
+    for name in table.select_dtypes("integer"):
+        called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
+        if table[name].is_unique and (called_id or (guess and guess.column == name)):
+            raise DataError(
+                f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
+            )
+
+
 def alike_rule(ids: pd.Index) -> list[Rule]:
     """Return a line for the row log if ids differ in blanks or in how accents are written only."""
     if not pd.api.types.is_string_dtype(ids):
@@ -305,12 +317,8 @@ def ranked(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]], source: st
     for name in there:
         if is_numeric_dtype(table[name]):
             raise DataError(f"{source}: ordered: {name} holds numbers, which have an order; leave it out of ordered")
-        levels = level_ranks(ordered[name])
-        ranks[name] = (
-            table[name]
-            .map(lambda each, levels=levels: levels.get(str(each).strip().lower()), na_action="ignore")
-            .astype(float)
-        )
+        texts = table[name].astype("string").str.strip().str.lower()
+        ranks[name] = texts.map(level_ranks(ordered[name])).astype(float)
         if ranks[name].isna().all():
             seen = ", ".join(map(repr, table[name].dropna().unique()[:5]))
             raise DataError(f"{source}: ordered: {name} holds none of {list(ordered[name])!r}; it holds {seen}")

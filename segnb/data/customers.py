@@ -1,8 +1,9 @@
 """The customer table: what a person brings and the behaviour in the purchase log, joined on the customer's id."""
 
-import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import pandas as pd
 from ibis import _
@@ -13,6 +14,7 @@ from segnb.data.contract import (
     TOTALS,
     alike_rule,
     check_contract,
+    check_no_id,
     classes_rule,
     dates_as_days,
     kept_rows,
@@ -20,10 +22,10 @@ from segnb.data.contract import (
     total_rule,
 )
 from segnb.data.engines import connect, engine_table, fetch
-from segnb.data.purchases import Purchases, by_month, open_purchases, repeats
+from segnb.data.purchases import Purchases, by_month, open_purchases, repeats, stray_lines
 from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
-from segnb.init.guesses import guess_id, is_code
+from segnb.init.guesses import is_code
 from segnb.parameters import PARAMETERS, Parameters
 from segnb.paths import is_file
 from segnb.tables import Rule
@@ -51,8 +53,8 @@ _MANY = 0.4
 """A larger share of lines that repeat another is told: a file that stands twice in a log has half of them."""
 
 MONTH = 31
-GAP, STRAY = 365, 0.01
-"""So many days without a purchase before at most this share of the lines: their dates are wrong."""
+GAP = 365
+"""So many days without a purchase before a few last lines: their dates are wrong."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ class CustomerTable:
         Lines of the row log.
     full_window : bool
         False if the log begins after the window does, so that counts are lower for that reason alone.
-    reconciliation : DataFrame
-        By month what of the purchase log was used and left out, see `Purchases.reconciliation`; empty without a log.
+    purchases : Purchases or None
+        The log behind the behaviour.
 
     Examples
     --------
@@ -89,7 +91,12 @@ class CustomerTable:
     categories: list[str]
     rules: list[Rule]
     full_window: bool = True
-    reconciliation: pd.DataFrame = field(default_factory=pd.DataFrame)
+    purchases: Purchases | None = None
+
+    @cached_property
+    def reconciliation(self) -> pd.DataFrame:
+        """By month what of the log was used and left out, see `Purchases.reconciliation`; empty without a log."""
+        return self.purchases.reconciliation() if self.purchases else pd.DataFrame()
 
     def sentence(self) -> str:
         """Return how many customers there are, and as of when."""
@@ -137,7 +144,8 @@ def load_customers(
     categories : list of str, optional
         Categories that get a share column; by default those with the highest spend.
     log : Purchases, optional
-        The purchase log of `parameters` where it is open already, as `open_log` returns it.
+        The purchase log of `parameters` where it is open already, as `open_log` returns it; the row log then has no
+        lines on it.
 
     Raises
     ------
@@ -148,35 +156,20 @@ def load_customers(
     ['age', 'income']
     """
     known, rules = read_customers(parameters) if parameters.customers else (pd.DataFrame(), [])
+    _check_columns(known, parameters)
     if not parameters.purchases:
-        _check_only(parameters, [], rules)
-    if parameters.customers and (lost := [repr(name) for name in parameters.ordered if name not in known]):
-        raise DataError(f"{parameters.customers}: ordered: no column {', '.join(lost)}; name one that is there")
-    taken = [name for name in _RESERVED if name in known]
-    if taken:
-        names = ", ".join(map(repr, taken))
-        raise DataError(f"{parameters.customers}: column {names} is a name that segnb adds itself; rename it")
-    if not parameters.purchases:
-        known, as_of, more = dates_as_days(known, parameters.as_of)
-        numeric = list(known.select_dtypes("number", exclude="timedelta"))
-        codes = [name for name in numeric if is_code(name)]
-        if codes:
-            more.append(Rule("codes that are no amounts", "columns", len(numeric), len(codes), 0, ", ".join(codes)))
-        return CustomerTable(known, [name for name in numeric if name not in codes], as_of, [], rules + more)
+        return _without_log(known, rules, parameters)
     purchases = log or open_log(parameters)
     _check_only(parameters, purchases.kept_by, rules)
     as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     known, _day, more = dates_as_days(known, str(as_of))
-    rules += more
     categories = purchases.top_categories() if categories is None else categories
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
     some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
     behaviour = fetch_customers(some)
-    if not parameters.as_of and (stray := _stray(purchases, MONTH)):
-        lines, day, before = stray
-        note = f"from {day} on, after {before}, so that the snapshot is late; say as_of if they are wrong"
-        rules.append(Rule(_LATER, "order lines", purchases.counts["lines"], lines, purchases.counts["lines"], note))
-    rules += _log_rules(purchases, there or len(behaviour), as_of, parameters)
+    rules += more
+    if not log:
+        rules += _odd_lines(purchases, parameters) + _log_rules(purchases, there or len(behaviour), as_of, parameters)
     if there:
         note = f"of {there:,}; segnb score gives the others their segments"
         rules.append(Rule("sample drawn by the id", "customers", there, there - len(behaviour), len(behaviour), note))
@@ -188,15 +181,36 @@ def load_customers(
     rules += alike_rule(behaviour.index)
     table, joined = _join(behaviour, known) if parameters.customers else (behaviour, [])
     full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
-    told = purchases.reconciliation()
-    return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full, told)
+    return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full, purchases)
+
+
+def _without_log(known: pd.DataFrame, rules: list[Rule], parameters: Parameters) -> CustomerTable:
+    _check_only(parameters, [], rules)
+    known, as_of, more = dates_as_days(known, parameters.as_of)
+    numeric = list(known.select_dtypes("number", exclude="timedelta"))
+    codes = [name for name in numeric if is_code(name)]
+    if codes:
+        more.append(Rule("codes that are no amounts", "columns", len(numeric), len(codes), 0, ", ".join(codes)))
+    return CustomerTable(known, [name for name in numeric if name not in codes], as_of, [], rules + more)
+
+
+def _check_columns(known: pd.DataFrame, parameters: Parameters) -> None:
+    """Refuse a customer table with names that segnb adds itself, or without those that `ordered` is about."""
+    if taken := [repr(name) for name in _RESERVED if name in known]:
+        names = ", ".join(taken)
+        raise DataError(f"{parameters.customers}: column {names} is a name that segnb adds itself; rename it")
+    if parameters.customers:
+        _check_named("ordered", parameters.ordered, set(known))
 
 
 def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) -> None:
     """Refuse a column to keep rows by that neither table has."""
-    seen = {*in_log, *(rule.note for rule in rules if rule.rule == KEPT)}
-    if missing := [repr(name) for name in parameters.only if name not in seen]:
-        raise DataError(f"only: no column {', '.join(missing)} in any table; name one that is there")
+    _check_named("only", parameters.only, {*in_log, *(rule.note for rule in rules if rule.rule == KEPT)})
+
+
+def _check_named(parameter: str, names: Iterable[str], there: set[str]) -> None:
+    if missing := [repr(name) for name in names if name not in there]:
+        raise DataError(f"{parameter}: no column {', '.join(missing)} in any table; name one that is there")
 
 
 def open_log(parameters: Parameters) -> Purchases:
@@ -240,7 +254,7 @@ def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
     """
     if parameters.as_of:
         return date.fromisoformat(parameters.as_of)
-    if stray := _stray(purchases, GAP):
+    if stray := stray_lines(purchases, GAP):
         lines, day, before = stray
         raise DataError(
             f"{parameters.purchases}: {lines:,} order lines from {day} on lie more than {GAP} days after all others, "
@@ -249,13 +263,18 @@ def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
     return purchases.last_day + timedelta(days=1)
 
 
-def _stray(purchases: Purchases, gap: int) -> tuple[int, date, date] | None:
-    """Return how many lines lie more than so many days after all others, if they are few, from when, and after when."""
-    days = fetch(purchases.lines.group_by("day").agg(lines=_.count()), order_by="day")
-    few = days["lines"][::-1].cumsum()[::-1] <= STRAY * days["lines"].sum()
-    apart = few & (pd.to_datetime(days["day"]).diff() > pd.Timedelta(days=gap))
-    at = apart.idxmax()
-    return (int(days["lines"][at:].sum()), days["day"][at], days["day"][at - 1]) if apart.any() else None
+def _odd_lines(purchases: Purchases, parameters: Parameters) -> list[Rule]:
+    """Return lines for the row log on dates that stand alone, and on lines that stand more than once."""
+    lines, unit, odd = purchases.counts["lines"], "order lines", []
+    if not parameters.as_of and (stray := stray_lines(purchases, MONTH)):
+        few, day, before = stray
+        note = f"from {day} on, after {before}, so that the snapshot is late; say as_of if they are wrong"
+        odd.append(Rule(_LATER, unit, lines, few, lines, note))
+    looked, again = repeats(purchases)
+    if again > _MANY * looked:
+        note = f"of {looked:,} of the first customers; kept; see whether a file was put together with itself"
+        odd.append(Rule(_TWICE, unit, lines, again, lines, note))
+    return odd
 
 
 def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:
@@ -273,10 +292,6 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
     if counts["like_missing"]:
         note = "kept; leave them out with only, or empty the cells"
         rules.append(Rule("customer ids that look like none", unit, left, counts["like_missing"], left, note))
-    looked, again = repeats(purchases)
-    if again > _MANY * looked:
-        note = f"of {looked:,} of the first customers; kept; see whether a file was put together with itself"
-        rules.append(Rule(_TWICE, unit, left, again, left, note))
     note = "left out" if excludes else "netted from the spend"
     sold = left - counts["not_sales"] * excludes
     after = purchases.lines.filter(_.day > as_of).agg(lines=_.count())
@@ -334,15 +349,12 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     whole = _read_source(source, id_column, reading, parameters.engine)
     table, kept = kept_rows(whole, parameters.only, source)
     table, ranks = ranked(table, parameters.ordered, source)
-    rules = (
-        kept + total_rule(table) + cut_rule(source, "customers", len(table))
-        if is_file(source, parameters.engine)
-        else []
-    )
-    rules += ranks
+    rules = kept + ranks
+    if is_file(source, parameters.engine):
+        rules += total_rule(table) + cut_rule(source, "customers", len(table))
     untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
     if untouched and id_column not in table:
-        _check_id_like(table, source)
+        check_no_id(table, source)
         check_contract(table, source)
         rules += classes_rule(table)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
@@ -379,14 +391,3 @@ def _read_source(source: str, id_column: str, reading: dict[str, str], engine: s
     table = engine_table(connect(engine), source, engine)
     texts = {id_column: table[id_column].cast("string")} if id_column in table.columns else {}
     return check_table(fetch(table.mutate(**texts)), source)
-
-
-def _check_id_like(table: pd.DataFrame, source: str) -> None:
-    """Refuse a column of distinct whole numbers that is called an id: k-means would take it for a behaviour."""
-    guess = guess_id(table, unique=True)
-    for name in table.select_dtypes("integer"):
-        called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
-        if table[name].is_unique and (called_id or (guess and guess.column == name)):
-            raise DataError(
-                f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
-            )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import ibis
 import pandas as pd
@@ -27,6 +28,9 @@ _LIKE_MISSING = ["null", "none", "nan", "na", "n/a", "#n/a", "unknown", "unbekan
 
 _MOST_GUESTS = 0.5
 """With a larger share of lines without a customer, the column of the customer must be another one."""
+
+_STRAY = 0.01
+"""At most this share of the lines, long after all others, is taken for wrong dates."""
 
 _DATED = re.compile(r"(?i)date|time|month|day")
 """What an engine says of a value that isn't a date."""
@@ -70,6 +74,11 @@ class Purchases:
     product_categories: ibis.Table | None = None
     kept_by: list[str] = field(default_factory=list)
     every: ibis.Table | None = None
+
+    @cached_property
+    def lines_by_day(self) -> pd.DataFrame:
+        """Return `day` and the number of `lines` on it, the earliest first."""
+        return fetch(self.lines.group_by("day").agg(lines=_.count()), order_by="day")
 
     def with_category(self) -> ibis.Table:
         """Return the lines with their `category`, if it is known anywhere."""
@@ -218,6 +227,15 @@ def repeats(purchases: Purchases) -> tuple[int, int]:
     alike = lines.group_by(lines.columns).agg(copies=lines.count())
     found = fetch(alike.agg(lines=_.copies.sum(), different=_.count())).fillna(0).astype(int).iloc[0]
     return int(found["lines"]), int(found["lines"] - found["different"])
+
+
+def stray_lines(purchases: Purchases, gap: int) -> tuple[int, date, date] | None:
+    """Return how many lines lie more than so many days after all others, if they are few, from when, and after when."""
+    days = purchases.lines_by_day
+    few = days["lines"][::-1].cumsum()[::-1] <= _STRAY * days["lines"].sum()
+    apart = few & (pd.to_datetime(days["day"]).diff() > pd.Timedelta(days=gap))
+    at = apart.idxmax()
+    return (int(days["lines"][at:].sum()), days["day"][at], days["day"][at - 1]) if apart.any() else None
 
 
 def _reasoned(lines: ibis.Table, returns: str) -> ibis.Table:

@@ -21,7 +21,7 @@ from segnb.iterate import Snapshot, unclipped
 from segnb.paths import is_file
 from segnb.prepare.pipeline import OTHER, Clipper, LevelBlocks, Weigher, level_blocks, number_steps
 from segnb.runs.store import Run
-from segnb.tables import LARGEST
+from segnb.tables import LARGEST, MISSING
 
 _Column = ibis.expr.types.NumericValue
 
@@ -66,7 +66,7 @@ def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
     """Return the columns of the levels of categories, each centred and scaled."""
     found = []
     for name, levels in blocks.levels_.items():
-        text = table[name].cast("string").fill_null("missing")
+        text = table[name].cast("string").fill_null(MISSING)
         text = text.isin(levels).ifelse(text, OTHER) if OTHER in levels else text
         found += [_flag(text == level) for level in levels]
     return [(each - float(mean)) / float(scale) for each, mean, scale in zip(found, blocks.means_, blocks.scales_)]

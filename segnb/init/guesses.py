@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_integer_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_float_dtype, is_integer_dtype
+
+from segnb.tables import is_number
 
 NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
 """What the column of a role is called."""
@@ -15,9 +18,15 @@ NAMES = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding
 _OUTCOMES = {"churn", "churned", "responded", "response", "converted", "conversion", "target", "outcome", "renewed"}
 _OUTCOMES |= {"cancelled", "canceled", "defaulted", "label", "class"}
 
-_EXPORTS = Path(__file__).with_name("exports")
-_SCALES = Path(__file__).with_name("scales.yaml")
 _LONGEST = 12
+"""No usual scale has more levels."""
+
+
+@cache
+def _read(pattern: str) -> list[Any]:
+    """Return what the YAML files beside this module hold that are called so."""
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(Path(__file__).parent.glob(pattern))]
+
 
 _ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
 _DAYS = (
@@ -88,7 +97,7 @@ def guess_order(column: pd.Series) -> list[str]:
     []
     """
     seen = set(column.dropna().astype(str).str.strip().str.lower().unique()[:_LONGEST])
-    scales = yaml.safe_load(_SCALES.read_text(encoding="utf-8"))
+    (scales,) = _read("scales.yaml")
     return next((scale for scale in scales if len(seen) > 2 and seen <= set(scale)), [])
 
 
@@ -98,8 +107,7 @@ def known_export(names: Sequence[str]) -> dict[str, Any] | None:
     >>> known_export(["id", "Created (UTC)", "Amount", "Amount Refunded", "Currency", "Status", "Customer ID"])["name"]
     'Stripe payments'
     """
-    for path in sorted(_EXPORTS.glob("*.yaml")):
-        export = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for export in _read("exports/*.yaml"):
         if all(_there(column, names) for column in export["columns"]):
             roles = {role: _there(column, names) for role, column in export["purchase_columns"].items()}
             return export | {"purchase_columns": {role: column for role, column in roles.items() if column}}
@@ -109,15 +117,6 @@ def known_export(names: Sequence[str]) -> dict[str, Any] | None:
 def _there(column: str | list[str], names: Sequence[str]) -> str:
     """Return a column's name, the first of several that is there, or ""."""
     return next((each for each in ([column] if isinstance(column, str) else column) if each in names), "")
-
-
-def is_number(column: pd.Series) -> bool:
-    """Return whether a column holds numbers; yes and no are none.
-
-    >>> is_number(pd.Series([1, 2])), is_number(pd.Series([True, False]))
-    (True, False)
-    """
-    return is_numeric_dtype(column) and not is_bool_dtype(column)
 
 
 def guess_id(table: pd.DataFrame, other: Sequence[str] = (), *, unique: bool, more: bool = False) -> Guess | None:
@@ -176,9 +175,10 @@ def guess_log(table: pd.DataFrame, customer_id: str = "") -> dict[str, Guess]:
         ranked = sorted(named, key=lambda name: _rank(role, table[name], name))
         if not named and role == "date" and len(fitting) == 1:
             ranked = fitting
-        if not named and role == "order" and _by_form(table)[1] == customer_id:
-            ranked = [_by_form(table)[0]]
-        if ranked and ranked[0]:
+        if not named and role == "order" and customer_id:
+            order, customer = _by_form(table)
+            ranked = [order] if customer == customer_id else []
+        if ranked:
             found[role] = Guess(ranked[0], _why(role, table[ranked[0]], ranked))
             free.remove(ranked[0])
     if {"amount", "quantity", "price"} <= set(found):

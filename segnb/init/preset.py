@@ -17,7 +17,8 @@ import pandas as pd
 import yaml
 from jinja2 import Template
 
-from segnb.data import Purchases, customer_expression, open_purchases, read_customers
+from segnb.data import customer_expression, open_purchases, read_customers
+from segnb.data.contract import SIGNS
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import by_month
 from segnb.data.reader import DELIMITERS, check_table, file_kind, is_text, read_table, sheet_names, unreadable
@@ -34,7 +35,6 @@ from segnb.init.guesses import (
     has_offsets,
     is_code,
     is_log,
-    is_number,
     is_outcome,
     known_export,
     names_rows,
@@ -43,14 +43,14 @@ from segnb.init.guesses import (
 from segnb.parameters import PARAMETERS, TAKEN, check_parameters
 from segnb.paths import EMBEDDED, find_file, is_file
 from segnb.prepare.clean import MOST_MISSING
+from segnb.tables import is_number
 
 MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
 
 _FEW_LEVELS = 12
 
-_SIGN = re.compile("[$€£¥₹₩₺₽]")
-_PRICE = re.compile(rf"-?\s?{_SIGN.pattern}?\s?-?\d[\d.,' ]*\s?{_SIGN.pattern}?")
+_PRICE = re.compile(rf"-?\s?{SIGNS}?\s?-?\d[\d.,' ]*\s?{SIGNS}?")
 """An amount with a sign of its currency before or after it."""
 
 YEAR, LOOKBACK = PARAMETERS["window_days"].default, PARAMETERS["lookback_days"].default
@@ -168,7 +168,7 @@ def guess_reading(source: str) -> dict[str, str]:
     if not counts[delimiter] and len(lines[0].split()) > 1:
         delimiter = " "
     cells = [cell.strip() for row in csv.reader(lines[1:], delimiter=delimiter) for cell in row]
-    signs = Counter(found[0] for cell in cells if _PRICE.fullmatch(cell) and (found := _SIGN.findall(cell)))
+    signs = Counter(found[0] for cell in cells if _PRICE.fullmatch(cell) and (found := re.findall(SIGNS, cell)))
     sign = signs.most_common(1)[0][0] if signs else ""
     numbers = [cell.replace(sign, "").strip() if sign else cell for cell in cells]
     found = {"encoding": encoding, "delimiter": delimiter} | _written_numbers(numbers)
@@ -240,11 +240,12 @@ def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[st
     lines = f"{whole.counts['lines']:,} lines" if whole else log.extent("lines")
     if whole:
         roles["date"] = Guess(columns["date"], f"from {first} to {last}")
-        stops += _made_twice(whole, customers, customer_id)
+        made = list(customer_expression(whole, last).columns[1:])
+        stops += _made_twice(made, customers)
     if either := also_written(dates, written):
         stops += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"]
     found = {"roles": roles, "reading": reading, "only": only, "lines": lines, "window": _window((last - first).days)}
-    found["made"] = list(customer_expression(whole, last).columns[1:]) if whole else []
+    found["made"] = made if whole else []
     return found | {"notes": stops + notes, "months": by_month(whole.reconciliation()) if whole else pd.DataFrame()}
 
 
@@ -287,9 +288,8 @@ def _tried(read: Callable[[], Any]) -> tuple[Any, list[str]]:
         return None, [f"{DECIDE} a run stops at {error}"]
 
 
-def _made_twice(log: Purchases, customers: _Preview, customer_id: str) -> list[str]:
+def _made_twice(made: Sequence[str], customers: _Preview) -> list[str]:
     """Return what a run would stop at where a column of the customer table is also made from the log."""
-    made = set(customer_expression(log, log.last_day).columns) - {customer_id}
     both = [name for name in customers.rows if name in made]
     return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
 

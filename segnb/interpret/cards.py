@@ -232,9 +232,7 @@ def _theme(feature: str) -> str:
 def _strongest(effects: pd.DataFrame, segment: int) -> list[Mark]:
     """Return the features that mark a segment, strongest first, one per theme."""
     own = effects[(effects["segment"] == segment) & (effects["cohens_d"].abs() >= _WORTH_A_NAME)]
-    own = own.sort_values("cohens_d", ascending=False).sort_values(
-        "cohens_d", key=np.abs, ascending=False, kind="stable"
-    )
+    own = own.assign(size=own["cohens_d"].abs()).sort_values(["size", "cohens_d"], ascending=False, kind="stable")
     own = own[~own["feature"].map(_theme).duplicated()]
     return list(zip(own["feature"], own["cohens_d"]))
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2_contingency, kruskal, rankdata
 from scipy.stats.contingency import association
 
-from segnb.tables import as_labels, as_levels, as_table, holm
+from segnb.tables import as_labels, as_levels, as_table, holm, is_number
 from segnb.text import IS, category_of
 
 BOOT_ROWS = 2500
@@ -261,11 +261,6 @@ def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
     ['city']
     """
     return [name for name in descriptors if not is_number(descriptors[name]) and descriptors[name].nunique() <= most]
-
-
-def is_number(column: pd.Series) -> bool:
-    """Return whether a column holds numbers and not truth values or categories."""
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _test(column: pd.Series, segments: pd.Series) -> tuple[object, ...]:

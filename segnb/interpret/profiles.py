@@ -7,8 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from segnb.errors import DataError
-from segnb.interpret.effects import is_number
-from segnb.tables import as_labels, as_levels, as_table
+from segnb.tables import as_labels, as_levels, as_table, is_number
 
 
 def segment_sizes(customers: pd.DataFrame, segments: ArrayLike, value: str = "") -> pd.DataFrame:

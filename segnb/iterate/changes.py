@@ -129,14 +129,11 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
     ----------
     previous, current : Snapshot
 
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> customers = pd.DataFrame({"spend": [1.0, 2, 3, 80, 90, 95]}, index=list("abcdef"))
-    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
-    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
-    >>> june = Snapshot(customers, ["spend"], pipeline, model, label="june")
+    >>> from dataclasses import replace
+    >>> from segnb.iterate import NOTHING_BEFORE
+    >>> june = replace(NOTHING_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
     >>> compared_with(june, june)
-    'Compared with june: 6 customers then, 6 now.'
+    'Compared with june: 3 customers then, 3 now.'
     """
     if previous.customers.empty:
         return "Nothing to compare with."
@@ -247,14 +244,10 @@ class Changes:
 
     Examples
     --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> customers = pd.DataFrame({"spend": [1.0, 2, 3, 80, 90, 95]}, index=list("abcdef"))
-    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
-    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
-    >>> june = Snapshot(customers, ["spend"], pipeline, model, label="june")
-    >>> decompose(june, june).behaviour_excess
-    0.0
+    >>> nobody = pd.Series(dtype=int)
+    >>> found = Changes(nobody, nobody, 0.3, 0.1, 0.05, 0.08, 1.0, 0.0, 0.9, pd.DataFrame())
+    >>> found.causes().round(2).to_numpy().tolist()
+    [[0.3, 0.05, 0.25], [0.1, 0.05, 0.05]]
     """
 
     before: pd.Series

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from segnb.errors import DataError
 from segnb.prepare.pipeline import Clipper, build_pipeline, inputs, level_blocks, number_steps, skewness
-from segnb.tables import LARGEST, Rule
+from segnb.tables import LARGEST, MISSING, Rule
 from segnb.text import label, listed, number, percent
 
 MOST_MISSING = 0.9
@@ -276,9 +276,7 @@ def _changed_cells(pipeline: Pipeline, values: pd.DataFrame) -> list[Rule]:
     if blocks:
         rare = {name: values[name].isin(levels).sum() for name, levels in blocks.pooled_.items()}
         changed["values of rare levels taken together"] = pd.Series(rare)
-        changed["missing values taken as a level"] = pd.Series(
-            {name: (values[name] == "missing").sum() for name in rare}
-        )
+        changed["missing values taken as a level"] = pd.Series({name: (values[name] == MISSING).sum() for name in rare})
     return [
         Rule(rule, "cells", len(values), count, len(values), name)
         for rule, counts in changed.items()
