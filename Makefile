@@ -49,6 +49,7 @@ workshop: $(VENV)/ready
 trial: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/trial_choose_k.py
 	$(BIN)/python tests/benchmarks/trial_drift.py
+	$(BIN)/python tests/benchmarks/trial_act.py
 
 bench: $(VENV)/ready
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/bench_choose_k.py

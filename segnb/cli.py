@@ -1,4 +1,4 @@
-"""The command line: `segnb run`, `init`, `score`, `runs` and `workshop`."""
+"""The command line: a command for each thing that segnb does, and errors in a line."""
 
 import json
 import re
@@ -128,6 +128,73 @@ def score(
     scores = score_customers(made, read_new_customers(made, table, given))
     write_scores(scores, path)
     typer.echo("\n".join([*scores.notes, scores.sentence(), f"scores: {path}"]))
+
+
+@app.command()
+def plan(
+    name: Annotated[str, Argument(metavar="RUN", help="The run whose actions to test.")],
+    start: Annotated[str, Option(help="The first day of the test.", show_default="today")] = "",
+    left_alone: Annotated[float, Option(help="Who is left alone: a share, or how many of each segment.")] = 0.5,
+    exclude: Annotated[list[str] | None, Option(metavar="COLUMN[=VALUE]", help="Who takes no part.")] = None,
+    salt: Annotated[str, Option(help="Another word draws other customers.", show_default="RUN")] = "",
+    worth: Annotated[float, Option(help="The largest effect to hope for, as a share of the figure.")] = 0.3,
+) -> None:
+    """Plan a test of each segment's action: who is left alone, what it can see, when to read it."""
+    from segnb.act import make_plan
+    from segnb.runs.store import Run
+
+    run = Run(name)
+    terms = {"left_alone": left_alone, "exclude": exclude or [], "worth": worth}
+    folder, tests = make_plan(run, terms | {"start": start, "salt": salt})
+    for test in tests.itertuples():
+        typer.echo(
+            f"{test.segment} {test.name}: {test.verdict} ({test.treated:,} treated, {test.left_alone:,} left alone)"
+        )
+    typer.echo(f"plan: {folder / 'index.html'}; who is left alone: {folder / 'arms.csv'}")
+
+
+@app.command()
+def learn(
+    name: Annotated[str, Argument(metavar="RUN", help="The run that was planned.")],
+    results: Annotated[
+        str, Argument(help="A log that goes on after the test, or one row per customer with the figures.")
+    ],
+    force: Annotated[bool, Option("--force", help="Read it back before the planned day, and mark it.")] = False,
+) -> None:
+    """Read a planned test back: what the actions changed, and which card was wrong."""
+    from segnb.act import learn as read_test
+    from segnb.act import lessons
+    from segnb.runs.store import Run
+
+    folder, learnt = read_test(Run(name), results, force)
+    words, sentence = lessons([learnt])
+    for segment, said in words.items():
+        typer.echo(f"{segment}: {said}")
+    typer.echo(f"{sentence}\npage: {folder / 'index.html'}")
+
+
+@app.command()
+def export(
+    name: Annotated[str, Argument(metavar="RUN", help="The run whose segments to hand on.")],
+    target: Annotated[str, Option("--to", help="klaviyo, braze, customerio, hubspot, shopify, google, csv, or sql.")],
+    email: Annotated[str, Option(metavar="COLUMN", help="The customer table's column with e-mail addresses.")] = "",
+    phone: Annotated[str, Option(metavar="COLUMN", help="That with phone numbers, +49…")] = "",
+    yes: Annotated[bool, Option("--yes", help="Write personal data.")] = False,
+    out: Annotated[Path | None, Option("-o", metavar="FOLDER", help="A new folder.", show_default="RUN.TARGET")] = None,
+) -> None:
+    """Write the segments as files for another tool; nothing is sent anywhere."""
+    from segnb.act import write_export
+    from segnb.paths import outputs_folder
+    from segnb.runs.store import Run
+
+    run = Run(name)
+    folder = out or outputs_folder() / f"{run.name}.{target}"
+    files, without = write_export(run, target, {"email": email, "phone": phone}, folder, personal=yes)
+    if without:
+        typer.echo(
+            f"{without:,} customers are not in it: {target} has nothing by which to know them, or knows another by it"
+        )
+    typer.echo("\n".join(str(file) for file in files))
 
 
 @app.command()

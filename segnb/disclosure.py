@@ -89,6 +89,7 @@ class Door:
               of too few are missing, see `withheld_cells`;
             - `category_effects`: rows on such shares are left out, and so is `customers`;
             - `describe_by_rules`: rules on fewer than `min_cell` members of their segment are left out;
+            - `outcome_rates`: rates in too few customers, and shares of too few of them, are missing;
             - `match_segments`: figures of pairs that share fewer than `min_cell` customers are missing;
             - `migration`, `value_moved`: figures on moves of too few are missing, see `withheld_cells`.
 
@@ -219,6 +220,21 @@ def _fit_months(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     return table.astype(float).mask(table["customers"].between(1, door.min_cell - 1), axis=0)
 
 
+def _fit_outcomes(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    parts = [_fit_rates(part, door) for _, part in table.groupby("outcome", sort=False)]
+    return pd.concat(parts) if parts else table
+
+
+def _fit_rates(part: pd.DataFrame, door: Door) -> pd.DataFrame:
+    """Return what an outcome came to in each segment, without rates of or in too few customers."""
+    hidden = part["segment"].isin(Door(door.min_cell, part.set_index("segment")["customers"]).hidden).to_numpy()
+    if IS in part["outcome"].iloc[0]:
+        there = (part["rate"] * part["customers"]).round()
+        hidden = hidden | withheld_cells(np.c_[there, part["customers"] - there], door.min_cell).any(axis=1)
+    figures = ["rate", "low", "high", "p_holm"]
+    return part.assign(**part[figures].mask(pd.Series(hidden, index=part.index), axis=0))
+
+
 def _fit_matches(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     figures = table[table.columns.intersection(["shared", "jaccard", "overlap"])].astype(float)
     return table.assign(**figures.mask(table["shared"].between(1, door.min_cell - 1), axis=0))
@@ -248,6 +264,7 @@ _FIT = {
     frozenset({"segment", "descriptor", "level"}): _fit_category_effects,
     frozenset({"segment", "feature"}): _fit_rows,
     frozenset({"segment", "rule", "precision", "customers"}): _fit_rules,
+    frozenset({"outcome", "segment", "rate"}): _fit_outcomes,
     frozenset({"previous", "current", "shared"}): _fit_matches,
     frozenset({"before", "after", "customers"}): _fit_moves,
     frozenset({"orders", "customers", "sum"}): _fit_months,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from segnb.errors import DataError, SegnbError
@@ -217,6 +218,25 @@ def writable(path: Path, remedy: str, error: type[SegnbError] = DataError) -> It
         yield
     except OSError as fault:
         raise error(f"{path}: cannot be written ({why(fault)}); {remedy}") from None
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill in this context that then becomes `folder`, so that it is there whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If it is there already, or cannot be written.
+    """
+    if folder.exists():
+        raise DataError(f"{folder}: is there already; name another, or move it away")
+    remedy = "name a folder where you may write"
+    with writable(folder, remedy), TemporaryDirectory(dir=folder.parent, prefix=".") as beside:
+        made = Path(beside) / folder.name
+        made.mkdir()
+        yield made
+        os.replace(made, folder)
 
 
 def why(error: OSError) -> str:

@@ -170,7 +170,15 @@ def is_share(column: object) -> bool:
     (True, True, False)
     """
     name = str(column)
-    told = name in ("precision", "coverage", "unassigned") or name.endswith("share")
+    told = name in (
+        "precision",
+        "coverage",
+        "unassigned",
+        "buyers",
+        "answer",
+        "gain",
+        "relative_effect",
+    ) or name.endswith("share")
     return told or name.startswith("share_") or IS in name
 
 

@@ -53,6 +53,8 @@ def draw_all(prepared, assigned, model, table):
         "holds": [True, False],
     }
     yield plots.replay_curves(pd.DataFrame(ages))
+    gain = {"outcome": ["buyers", "spend"], "compared_with": "quintiles", "verdict": ["better", "no better"]}
+    yield plots.predictive_gain(pd.DataFrame(gain | {"gain": [0.2, 0.0], "low": [0.1, -0.1], "high": [0.3, 0.1]}))
     causes = pd.DataFrame({"chance": [0.01, 0.01], "excess": [0.1, 0.05]}, index=["behaviour", "model"])
     yield plots.change_bars(causes, 0.02)
     series = {"run": ["may", "june"], "k": [2, 2], "silhouette": [0.3, 0.31], "decision": ["keep", "refit"]}

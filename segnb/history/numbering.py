@@ -235,6 +235,15 @@ def numbering_of(run: Run) -> Numbering:
         return Numbering(numbers, sorted(set(numbers)))
 
 
+def numbered_alike(run: Run) -> list[Run]:
+    """Return the earlier runs that are still there whose segment numbers a run carries, the latest first."""
+    found, name = [], numbering_of(run).carried_from
+    while name and name not in {run.name, *(each.name for each in found)} and "centres.csv" in Run(name).artifacts():
+        found.append(Run(name))
+        name = numbering_of(found[-1]).carried_from
+    return found
+
+
 def _given_names(run: Run) -> dict[int, str]:
     """Return the names that a person gave to a run's segments; none if it did not come to its cards."""
     with suppress(RunError):

@@ -62,6 +62,39 @@ def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str
     return [_STEPS[Weigher](weigh, place, feature) for place, feature in enumerate(features)]
 
 
+def feature_table(table: ibis.Table, customer_id: str, pipeline: Pipeline, columns: Sequence[str]) -> ibis.Table:
+    """Return the id and the features f0, f1, … of `feature_columns`, each step a subquery of its own, short to read.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        One row per customer, original units; NULL is missing.
+    customer_id : str
+        The column with the customer's id.
+    pipeline : Pipeline
+        As fitted by `segnb.prepare.prepare`.
+    columns : sequence of str
+        The columns that it was fitted to.
+
+    Raises
+    ------
+    DataError
+        If a step has no expression (the quantile transform).
+    """
+    blocks = level_blocks(pipeline)
+    numeric = [name for name in columns if not blocks or name not in blocks.levels_]
+    (_name, imputer), *steps = number_steps(pipeline).steps if numeric else [("none", None)]
+    values = _imputed(table, imputer, numeric) if numeric else []
+    levels = _levels(table, blocks) if blocks else []
+    features = table.select(customer_id, **{f"f{place}": each for place, each in enumerate([*values, *levels])}).view()
+    weigh = (_STEPS[Weigher], pipeline["weigh"], len(values) + len(levels))
+    parts = [(_expression_of(step), step, len(values)) for _name, step in steps if step != "passthrough"]
+    for apply, step, count in [*parts, weigh]:
+        changed = {f"f{place}": apply(step, place, features[f"f{place}"]) for place in range(count)}
+        features = features.mutate(**changed).view()
+    return features
+
+
 def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
     """Return the columns of the levels of categories, each centred and scaled."""
     found = []

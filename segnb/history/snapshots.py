@@ -1,9 +1,14 @@
 """Runs and snapshots to compare: a run, its log as of an earlier date, and the series of runs before it."""
 
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import pandas as pd
+
 from segnb.cluster import fit_segments
 from segnb.data import Purchases, has_ids, load_customers, open_log
 from segnb.errors import DataError, RunError
-from segnb.iterate import NOTHING_BEFORE, Snapshot
+from segnb.iterate import NOTHING_BEFORE, Snapshot, match_segments
 from segnb.parameters import Parameters, check_parameters
 from segnb.prepare import PREPARING, ROLES, prepare
 from segnb.runs.store import Run
@@ -56,7 +61,7 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot, list[s
     if not first_step.purchases:
         return NOTHING_BEFORE, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
     try:
-        found = _as_of(run, first_step, open_log(first_step), parameters.lookback_days, parameters)
+        found = _log_as_of(run, first_step, open_log(first_step), parameters.lookback_days, parameters)
     except DataError as error:
         return NOTHING_BEFORE, [f"The purchase log as of {back} cannot be compared with: {error}"]
     if not found:
@@ -89,7 +94,7 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     snapshots, ages, log = [snapshot_of(run)], [0], open_log(first_step)
     for days in range(_MONTH, parameters.replay_months * _MONTH + 1, _MONTH):
         try:
-            found = _as_of(run, first_step, log, days, parameters)
+            found = _log_as_of(run, first_step, log, days, parameters)
         except DataError:
             break
         if not found:
@@ -101,13 +106,90 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     return snapshots, ages, []
 
 
+BEFORE = {"recency_days": "recency_before", "orders": "orders_before", "spend": "spend_before"}
+"""What customers did up to the day from which they are followed, and what that is called beside what they did since."""
+
+
+def followed(run: Run, parameters: Parameters, days: Iterable[int]) -> tuple[dict[int, pd.DataFrame], list[str]]:
+    """Return the customers of a run's purchase log some days ago and what they did in the days after that, and notes.
+
+    The segments are fitted to the log as it stood then, so that nothing they are held against has made them.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
+    parameters : Parameters
+        `n_init` and `seed` are used.
+    days : iterable of int
+        For how many days to follow them, at least 1; the longest says how long ago that is.
+
+    Returns
+    -------
+    followed : dict of int to DataFrame
+        By days, one row per customer of that time: `segment` (numbered as the run's own), `recency_before`,
+        `orders_before` and `spend_before` (as it was then), and in the days after `buyers` (1 with an order, else 0),
+        `orders` and `spend`. Without rows where there is no log, or it does not fill the window.
+    notes : list of str
+        Why there are no rows.
+
+    Raises
+    ------
+    RunError
+        If an artifact is missing or damaged.
+    """
+    days, first_step = sorted(set(days)), _first_step(run)
+    nobody = pd.DataFrame(columns=["segment", *BEFORE.values(), "buyers", "orders", "spend"])
+    if not first_step.purchases:
+        return dict.fromkeys(days, nobody), ["Without a purchase log nobody can be followed."]
+    log, why = open_log(first_step), ""
+    try:
+        then = _log_as_of(run, first_step, log, days[-1], parameters)
+    except DataError as error:
+        then, why = None, f": {error}"
+    if not then:
+        note = f"The purchase log is too short to follow customers for {days[-1]} days{why}."
+        return dict.fromkeys(days, nobody), [note]
+    now = snapshot_of(run).assign(then.customers)
+    matches = match_segments(then.own[0], now).dropna(subset=["previous", "current"])
+    segments = then.own[0].map(dict(zip(matches["previous"], matches["current"].astype(int))))
+    known = then.customers[list(BEFORE)].rename(columns=BEFORE).assign(segment=segments)
+    begin = date.fromisoformat(first_step.as_of) - timedelta(days=days[-1])
+    return {each: known.join(did(first_step, log, begin, each, known.index)) for each in days}, []
+
+
+def did(settings: Parameters, log: Purchases, after: date, days: int, customers: pd.Index) -> pd.DataFrame:
+    """Return whether customers ordered in the days after a date, how often, and for how much.
+
+    Parameters
+    ----------
+    settings : Parameters
+        Those of step 1.
+    log : Purchases
+    after : date
+        The last day that does not count.
+    days : int
+    customers : Index
+        Their ids.
+
+    Returns
+    -------
+    DataFrame
+        `orders`, `spend` and `buyers` (1 with an order, else 0), indexed by `customers`.
+    """
+    window = {"as_of": str(after + timedelta(days=days)), "window_days": days, "customers": ""}
+    table = load_customers(settings.model_copy(update=window), log=log).table
+    known = table.reindex(customers)[["orders", "spend"]].fillna(0.0)
+    return known.assign(buyers=(known["orders"] > 0).astype(float))
+
+
 def _first_step(run: Run) -> Parameters:
     """Return the settings of a run's first step, as of its own day: the log may have grown since."""
     made = run.read("prepare.json")
     return check_parameters(made["settings"] | {"as_of": made["as_of"] or ""})
 
 
-def _as_of(run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters) -> Snapshot | None:
+def _log_as_of(run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters) -> Snapshot | None:
     """Return the run's log as of some days earlier, prepared and cut alike; None if it doesn't fill the window."""
     made = run.read("prepare.json")
     source = load_customers(first_step, days_earlier=days, categories=made["categories"], log=log)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,12 +47,18 @@ class Card:
         What marks it, with figures.
     action, disproof : str
         What to try, and the figure that would prove it wrong.
+    figure : str
+        That figure: "buyers" (share with an order), "orders", "spend" (per customer) or "answer"; "" if withheld.
+    days : int
+        In how many days it can be read.
     value : str
         The column that `value_share` is a share of.
     jaccard : float
         How well models of other samples find the segment again, 0 to 1 (NaN if it was not looked at).
     light : str
         What that means: "unstable", "doubtful", "stable" or "highly stable", or "".
+    learnt : str
+        What a test of the action in an earlier run of the series has shown, or "".
 
     Examples
     --------
@@ -74,13 +81,18 @@ class Card:
     marks: list[str]
     action: str
     disproof: str
+    figure: str = ""
+    days: int = 0
     value: str = "spend"
     jaccard: float = float("nan")
     light: str = ""
+    learnt: str = ""
 
     def __repr__(self) -> str:
         marks = "".join(f"\n  - {mark}" for mark in self.marks)
-        return f"{self._heading()}\n{self._size()}{marks}\n  Try: {self.action}\n  Wrong if: {self.disproof}"
+        return f"{self._heading()}\n{self._size()}{marks}\n  Try: {self.action}\n  Wrong if: {self.disproof}" + (
+            f"\n  {self.learnt}" if self.learnt else ""
+        )
 
     def _repr_html_(self) -> str:
         marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
@@ -123,6 +135,7 @@ def make_cards(
     value: str = "spend",
     stability: pd.DataFrame | None = None,
     levels: pd.DataFrame | None = None,
+    learnt: Mapping[int, str] | None = None,
 ) -> list[Card]:
     """Return one card per segment, in the order of their numbers.
 
@@ -146,6 +159,8 @@ def make_cards(
         `jaccard` and `light` of each segment, indexed by segment.
     levels : DataFrame, optional
         As returned by `category_effects` for the categories among the features.
+    learnt : mapping of int to str, optional
+        What tests have shown of the segments' actions, in words.
 
     Raises
     ------
@@ -182,6 +197,7 @@ def make_cards(
             confidence=float(row.confidence),
             marks=_marks(marks[segment], profiles, segment) if segment in marks else [_WITHHELD],
             **_action(marks.get(segment, [])),
+            learnt=(learnt or {}).get(segment, "") if segment in marks else "",
             value=value,
             **lights.get(segment, {}),
         )
@@ -250,16 +266,18 @@ def _draft_names(marks: Mapping[int, list[Mark]]) -> dict[int, str]:
     return names
 
 
-def _action(strongest: list[Mark]) -> dict[str, str]:
+def _action(strongest: list[Mark]) -> dict[str, Any]:
     """Return what to try for a segment with these marks, and the figure that would prove it wrong."""
     words = [_word(*mark) for mark in strongest]
     known = [_VOCABULARY["actions"][word] for word in words if word in _VOCABULARY["actions"]]
     leading = [word.removeprefix("mostly ") for word in words if word.startswith("mostly ")]
     shops = any(feature in _VOCABULARY["words"] or feature.startswith("share_") for feature, _ in strongest)
     plain = _VOCABULARY["otherwise" if shops or not strongest else "elsewhere"]
-    texts = [*known, _VOCABULARY["category"] if leading else plain][0]
-    action, disproof = (text.format(category="".join(leading[:1]), mark="".join(words[:1])) for text in texts.values())
-    return {"action": action, "disproof": disproof}
+    chosen = [*known, _VOCABULARY["category"] if leading else plain][0]
+    action = chosen["try"].format(category="".join(leading[:1]), mark="".join(words[:1]))
+    figure = f"{_VOCABULARY['figures'][chosen['figure']]} in the next {chosen['days']} days"
+    disproof = f"{figure} is no higher than among {chosen['beside']}."
+    return {"action": action, "disproof": disproof, "figure": chosen["figure"], "days": chosen["days"]}
 
 
 def _marks(strongest: list[Mark], profiles: pd.DataFrame, segment: int) -> list[str]:

@@ -46,6 +46,8 @@ class Rules:
         `_LEAST_FIDELITY`.
     fidelity : float
         Cross-validated balanced accuracy of the tree, 0 to 1; NaN if a segment is too small to tell.
+    tree : DecisionTreeClassifier or None
+        The tree itself, on the columns of `segnb.tables.dummies`; None below `_LEAST_FIDELITY`.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Rules:
 
     table: pd.DataFrame
     fidelity: float
+    tree: DecisionTreeClassifier | None = None
 
     def sentence(self) -> str:
         """Return what the rules are worth, in words."""
@@ -98,7 +101,7 @@ def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike,
     if fidelity < _LEAST_FIDELITY:
         return Rules(pd.DataFrame(columns=COLUMNS), fidelity)
     found = _rules(tree.fit(some, of_some), values, segments)
-    return Rules(found[found["coverage"] >= _LEAST_COVERAGE].reset_index(drop=True), fidelity)
+    return Rules(found[found["coverage"] >= _LEAST_COVERAGE].reset_index(drop=True), fidelity, tree)
 
 
 def _rules(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:

@@ -25,7 +25,7 @@ _ACTIVE = re.compile(r"(?s)<(script|button)\b.*?</\1>|<a class=.sk-estimator-doc
 """What scikit-learn's diagram of a pipeline has besides the steps: a script, buttons, links that leave the page."""
 
 _MOST_BARS = 6
-_SHOWN = ("prepare.json", "row_log.csv", "choice.json", "effects.csv", "cards.json", "decision.json")
+_SHOWN = ("prepare.json", "row_log.csv", "choice.json", "effects.csv", "cards.json", "learnt.json", "decision.json")
 
 
 def write_page(notebook: Path, run: str) -> None:
@@ -94,6 +94,7 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
         pages=[link for link in links if (folder / link["href"]).is_file()],
         choice=found.get("choice.json"),
         cards=cards,
+        learnt=found.get("learnt.json", {}),
         bars=_bars(found["effects.csv"], cards) if cards else {},
         value=parameters.value,
         colours=segment_colours(card["segment"] for card in cards),

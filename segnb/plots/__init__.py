@@ -3,4 +3,4 @@
 from segnb.plots.choose_k import clustergram, evidence_overview, one_k, segment_stability, valley
 from segnb.plots.customers import distributions, pca_view, scatter
 from segnb.plots.interpret import boxes, centre_heatmap, mosaic, one_segment, sizes
-from segnb.plots.iterate import alluvial, change_bars, drift_bars, replay_curves, timeline
+from segnb.plots.iterate import alluvial, change_bars, drift_bars, predictive_gain, replay_curves, timeline

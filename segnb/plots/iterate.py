@@ -16,6 +16,9 @@ _CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model:
 """What the causes of a change mean."""
 
 
+_PREDICTED = {"buyers": "who ordered", "spend": "how much was spent"}
+
+
 @styled
 def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: Axes | None = None) -> Axes:
     """Return the migration table as streams from the segments before, on the left, to those of now, on the right.
@@ -68,6 +71,33 @@ def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float, nam
             ax.text(y=top + size / 2, s=words, va="center", fontsize=9, **side)
             top -= gap
     return starts
+
+
+@styled
+def predictive_gain(gains: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Return how much better the segments predicted the next period than other ways, with intervals.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        As returned by `segnb.act.predictive_gain`.
+
+    >>> row = {"outcome": "spend", "compared_with": "one mean", "verdict": "better"}
+    >>> predictive_gain(pd.DataFrame([row | {"gain": 0.2, "low": 0.1, "high": 0.3}])).get_title(loc="left")
+    'Segments predicted better in 1 of 1 comparisons'
+    """
+    ax = new_axes(ax, 7.5, 1.2 + 0.5 * len(gains))
+    places = np.arange(len(gains))[::-1]
+    ends = np.abs(gains[["low", "high"]].sub(gains["gain"], axis=0)).T
+    ax.errorbar(gains["gain"], places, xerr=ends, fmt="o", color=ACCENT, capsize=4)
+    ax.axvline(0, color=MUTED, linewidth=1)
+    names = [f"{_PREDICTED[row.outcome]}, beside {row.compared_with}" for row in gains.itertuples()]
+    ax.set_yticks(places, names)
+    ax.set(xlabel="share of the error saved; below zero, added", ylim=(-0.6, len(gains) - 0.4))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    better = int((gains["verdict"] == "better").sum())
+    ax.set_title(f"Segments predicted better in {better} of {len(gains)} comparisons")
+    return ax
 
 
 @styled

@@ -123,7 +123,7 @@ def check_file(path: Path) -> None:
 
 _GOES_OUT = {
     *("sizes.csv", "profiles.csv", "effects.csv", "category_effects.csv", "rules.csv"),
-    *("matches.csv", "migration.csv", "value_moved.csv"),
+    *("plan.csv", "matches.csv", "migration.csv", "value_moved.csv", "outcomes.csv"),
 }
 """Tables on segments that others read: they tell of no fewer than `min_cell` customers."""
 

@@ -1,0 +1,257 @@
+"""A run's test on the disk: the plan in a folder beside the run, what was learnt from it, and the run's export."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from segnb.act.learn import check_results, read_back
+from segnb.act.plan import assign_arms, plan_tests
+from segnb.data import Purchases, column_names, open_log, read_customers
+from segnb.errors import DataError
+from segnb.history.numbering import numbered_alike
+from segnb.history.score import settings_of, takes_log
+from segnb.history.snapshots import BEFORE, did, followed
+from segnb.pages import render
+from segnb.parameters import Parameters, check_parameters
+from segnb.paths import new_folder, outputs_folder, writable, write_whole
+from segnb.runs.store import Run, read_manifest, write_csv
+
+_YES = ("1", "1.0", "true", "yes", "y", "x")
+
+
+def plan_folder(run: Run) -> Path:
+    """Return where a run's plan and what was learnt from it stand: beside the run's folder."""
+    return outputs_folder() / f"{run.name}.plan"
+
+
+def baselines(run: Run, parameters: Parameters, cards: Iterable[Mapping[str, Any]]) -> dict[int, pd.DataFrame]:
+    """Return by days what the segments' customers did in so many days, for the days that the cards name.
+
+    Parameters
+    ----------
+    run : Run
+        Of which steps 1 to 3 are done.
+    parameters : Parameters
+        `n_init` and `seed` are used.
+    cards : iterable of dict
+        With `days`.
+    """
+    return followed(run, parameters, [card["days"] for card in cards])[0]
+
+
+def participants(run: Run, exclude: Iterable[str] = ()) -> pd.Series:
+    """Return the segments of a run's customers without those whom a column excludes.
+
+    Parameters
+    ----------
+    run : Run
+    exclude : iterable of str
+        A column of the run's customers that says yes for whom to leave out, or `COLUMN=VALUE`.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or nobody is left.
+    """
+    segments, customers = run.read("segments.parquet")["segment"], run.read("customers.parquet")
+    for condition in exclude:
+        column, _is, value = condition.partition("=")
+        if column not in customers:
+            raise DataError(f"exclude: no column {column!r}; the columns are {', '.join(map(str, customers))}")
+        text = customers[column].astype(str).str.strip().str.lower()
+        segments = segments[~text.isin([value.strip().lower()] if value else _YES).reindex(segments.index)]
+    if segments.empty:
+        raise DataError(f"exclude: {', '.join(exclude)} leaves nobody; exclude fewer")
+    return segments
+
+
+def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
+    """Write the plan of a test for each segment's action into a new folder, and return both.
+
+    Parameters
+    ----------
+    run : Run
+        Of which step 4 is done.
+    terms : mapping
+        `start` (the first day, 2026-07-01; today if empty), `left_alone` and `salt` (see `assign_arms`; the run's
+        name if empty), `exclude` (see `participants`) and `worth` (see `plan_tests`).
+
+    Returns
+    -------
+    folder : Path
+        With `plan.csv`, `arms.csv`, `plan.json` and `index.html`.
+    plan : DataFrame
+        As returned by `plan_tests`.
+
+    Raises
+    ------
+    DataError
+        If there is a plan already, or the terms cannot be met.
+    """
+    folder = plan_folder(run)
+    if folder.exists():
+        raise DataError(f"{folder}: is there already, and a test that has begun keeps its plan; move it away first")
+    start = _day(terms["start"])
+    terms = {**terms, "start": start, "salt": terms["salt"] or run.name}
+    arms = arms_of(run, terms)
+    cards = run.read("cards.json")
+    if not all(card.get("days") for card in cards):
+        raise DataError(f"{run.name}: its cards do not say when an action can be judged; make the run again")
+    settings = check_parameters(read_manifest(run.folder)["parameters"])
+    plan = plan_tests(cards, arms, baselines(run, settings, cards), terms["worth"])
+    known = {
+        "run": run.name,
+        "segments": _fingerprint(run),
+        **terms,
+        "tests": json.loads(plan.to_json(orient="records")),
+    }
+    with new_folder(folder) as made:
+        write_csv(plan, made / "plan.csv")
+        write_csv(arms, made / "arms.csv")
+        _write_json(known, made / "plan.json")
+        _write_page(known, arms, None, made)
+    return folder, plan
+
+
+def _day(text: str) -> str:
+    try:
+        return str(date.fromisoformat(text) if text else date.today())
+    except ValueError:
+        raise DataError(f"start={text!r}: isn't a date; write it as 2026-07-01") from None
+
+
+def arms_of(run: Run, terms: Mapping[str, Any]) -> pd.DataFrame:
+    """Return `segment` and `arm` of each customer who takes part, by the terms of a plan."""
+    segments = participants(run, terms["exclude"])
+    return pd.DataFrame({"segment": segments, "arm": assign_arms(segments, terms["left_alone"], terms["salt"])})
+
+
+def _fingerprint(run: Run) -> str:
+    """Return what tells a run's segments from those of another of its name."""
+    return read_manifest(run.folder)["files"]["segments.parquet"]["sha256"]
+
+
+def _write_json(value: Any, path: Path) -> None:
+    write_whole(
+        path, lambda beside: beside.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")
+    )
+
+
+def _write_page(known: Mapping[str, Any], arms: pd.DataFrame, learnt: Mapping[str, Any] | None, folder: Path) -> None:
+    first = date.fromisoformat(known["start"])
+    tests = [each | {"read_on": str(first + timedelta(days=each["days"]))} for each in known["tests"]]
+    html = render(
+        "plan.html.j2", plan=known | {"tests": tests}, sizes=arms["arm"].value_counts().to_dict(), learnt=learnt
+    )
+    write_whole(folder / "index.html", lambda beside: beside.write_text(html, encoding="utf-8"))
+
+
+def read_plan(run: Run) -> dict[str, Any]:
+    """Return the plan of a run.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it was made for another run or for other segments.
+    """
+    path = plan_folder(run) / "plan.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        same = known["run"] == run.name, known["segments"] == _fingerprint(run)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); make a plan with: segnb plan {run.name}") from None
+    if not all(same):
+        other = f"run {known['run']}" if not same[0] else f"the segments that {run.name} had then, which have changed"
+        raise DataError(f"{path}: is the plan of {other}; read back with the run that was planned")
+    return known
+
+
+def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, Any]]:
+    """Read a planned test back from a log or a table, write what was learnt beside the plan, and return both.
+
+    Parameters
+    ----------
+    run : Run
+        With a plan.
+    results : str
+        A file: a purchase log as the run's own, until the day on which the last test is to be read, or one row per
+        customer with the plan's figures.
+    force : bool, default False
+        Read it back before that day; what was learnt is then marked.
+
+    Raises
+    ------
+    DataError
+        If it is too early, or the results are not those of the plan, see `segnb.act.learn.check_results`.
+    """
+    known, settings = read_plan(run), settings_of(run)
+    arms, plan = arms_of(run, known), pd.DataFrame(known["tests"]).astype({"smallest_effect": float})
+    columns = column_names(results, settings.reading)
+    if takes_log(columns, settings, run.read("prepare.json")["columns"]):
+        settings = settings.model_copy(update={"purchases": results, "customers": ""})
+        log = open_log(settings)
+        last = log.last_day
+        early = _is_early(results, known, last, force)
+        told = _told_by_log(settings, log, date.fromisoformat(known["start"]), plan, arms)
+    else:
+        last = date.today()
+        early = _is_early(results, known, last, force)
+        given = {"customers": results, "purchases": "", "only": {}, "ordered": {}}
+        told = read_customers(settings.model_copy(update=given))[0]
+        check_results(told, plan, arms)
+    customers = run.read("customers.parquet")
+    before = customers[[name for name in BEFORE if name in customers]].rename(columns=BEFORE)
+    found = json.loads(read_back(plan, arms, told.join(before)).to_json(orient="records"))
+    learnt = {"run": run.name, "forced": early, "read": str(last), "segments": found}
+    folder = plan_folder(run)
+    with writable(folder, "see who may write there"):
+        _write_json(learnt, folder / "learnt.json")
+        _write_page(known, arms, learnt, folder)
+    return folder, learnt
+
+
+def _is_early(results: str, known: Mapping[str, Any], last: date, force: bool) -> bool:
+    """Return whether results end before a plan's last test is to be read, unless that, or its beginning, forbids it."""
+    start, days = date.fromisoformat(known["start"]), max(each["days"] for each in known["tests"])
+    if last < start:
+        raise DataError(f"{results}: ends on {last}, before the plan begins on {start}; give what came after")
+    early = last < start + timedelta(days=days - 1)
+    if early and not force:
+        raise DataError(
+            f"{results}: ends on {last}, and the plan is to be read on {start + timedelta(days=days)}; a test that is "
+            "stopped when it looks good is right too often: wait, or use --force, and the result is marked"
+        )
+    return early
+
+
+def _told_by_log(
+    settings: Parameters, log: Purchases, start: date, plan: pd.DataFrame, arms: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what a log tells of the customers of each segment in the days that its test takes."""
+    parts = []
+    for days, tests in plan.groupby("days"):
+        ids = arms.index[arms["segment"].isin(tests["segment"])]
+        parts.append(did(settings, log, start - timedelta(days=1), int(days), ids))
+    return pd.concat(parts)
+
+
+def learnt_before(run: Run) -> list[dict[str, Any]]:
+    """Return what was learnt from the tests of earlier runs whose segment numbers a run carries, the first first.
+
+    Raises
+    ------
+    DataError
+        If what was learnt cannot be read.
+    """
+    found = []
+    for earlier in numbered_alike(run):
+        path = plan_folder(earlier) / "learnt.json"
+        try:
+            found += [json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be read ({error}); read the test back again with: segnb learn") from None
+    return found[::-1]

@@ -1,0 +1,182 @@
+"""Read a planned test back: what the action changed in each segment, and whether its card was wrong."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tea_tasting import Mean, SampleRatio
+
+from segnb.act.plan import LEFT_ALONE, LEVEL, SHARES, TREATED, varying
+from segnb.errors import DataError
+from segnb.tables import holm
+from segnb.text import listed, number, percent
+
+_MISMATCH = 0.001
+"""Below this p-value the arms are not split as planned (Fabijan et al., KDD 2019), so that nothing can be learnt."""
+
+_WORDS = {"held": "it was right", "wrong": "it was wrong", "open": "it is not decided", "spoilt": "it cannot be said"}
+
+
+def check_results(results: pd.DataFrame, plan: pd.DataFrame, arms: pd.DataFrame) -> None:
+    """Check a table of results against the plan.
+
+    Parameters
+    ----------
+    results : DataFrame
+        One row per customer, indexed by id: a column for each figure of the plan and, if the sender has them, `arm` and
+        `segment` as they were carried out.
+    plan : DataFrame
+        As returned by `plan_tests`.
+    arms : DataFrame
+        `segment` and `arm` of each customer who takes part, indexed by id.
+
+    Raises
+    ------
+    DataError
+        If ids are unknown or stand twice, an arm or a segment is another than planned, an arm is empty, or a figure is
+        missing, negative, or neither 0 nor 1 though it is a share.
+
+    >>> arms = pd.DataFrame({"segment": [1, 1], "arm": ["treated", "left alone"]}, index=["a", "b"])
+    >>> plan = pd.DataFrame({"segment": [1], "figure": ["orders"]})
+    >>> check_results(pd.DataFrame({"orders": [1, -2]}, index=["a", "b"]), plan, arms)
+    Traceback (most recent call last):
+    segnb.errors.DataError: results: orders is missing, negative or no such figure for b; repair it
+    """
+    figures = plan["figure"].unique()
+    if missing := [repr(name) for name in figures if name not in results]:
+        raise DataError(f"results: no column {', '.join(missing)}, which the plan is about; give one row per customer")
+    ids = results.index
+    _refuse("stand more than once, perhaps in both arms", ids[ids.duplicated()], "keep one row per customer")
+    _refuse("are not in the plan", ids.difference(arms.index), "take them out, or name the run they belong to")
+    for column in results.columns.intersection(["arm", "segment"]):
+        others = ids[(results[column] != arms.loc[ids, column]).to_numpy()]
+        _refuse(f"have another {column} than planned", others, f"read back with the {column} of arms.csv")
+    for row in plan[["segment", "figure"]].itertuples():
+        own = arms[arms["segment"] == row.segment].index.intersection(ids)
+        values = pd.to_numeric(results.loc[own, row.figure], errors="coerce")
+        fit = values.isin([0, 1]) if row.figure in SHARES else values.ge(0) & np.isfinite(values)
+        if not fit.all():
+            some = _some(own[~fit])
+            raise DataError(f"results: {row.figure} is missing, negative or no such figure for {some}; repair it")
+        if empty := {TREATED, LEFT_ALONE} - set(arms.loc[own, "arm"]):
+            raise DataError(f"results: segment {row.segment} has nobody {listed(sorted(empty))}; give both arms")
+
+
+def _refuse(what: str, ids: pd.Index, remedy: str) -> None:
+    if len(ids):
+        raise DataError(f"results: {len(ids):,} customers {what}, such as {_some(ids)}; {remedy}")
+
+
+def _some(ids: pd.Index) -> str:
+    return listed([str(each) for each in ids[:3]])
+
+
+def read_back(plan: pd.DataFrame, arms: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Return what the action changed in each segment, treated less left alone, and whether its card was wrong.
+
+    Welch's interval of the difference, after what customers had done before was taken off (CUPED: Deng et al., WSDM
+    2013). A card was right if the figure is higher beyond chance, by Holm's correction over the segments. It was wrong
+    if the figure is not, though even the smallest effect that the plan could see lies beyond the interval. Else it is
+    not decided.
+
+    Parameters
+    ----------
+    plan : DataFrame
+        As returned by `plan_tests`; segments without anybody to compare with are left out.
+    arms : DataFrame
+        `segment` and `arm` of each customer who takes part, indexed by id.
+    results : DataFrame
+        One row per customer, indexed by id: the figures, and what customers did before (`orders_before`,
+        `spend_before`) where it is known.
+
+    Returns
+    -------
+    DataFrame
+        One row per segment: `segment`, `name`, `figure`, `treated` and `left_alone` (means; of shares 0 to 1),
+        `difference` with its 95 % interval `low` to `high`, `p_holm`, `customers`, `mismatch` (p-value of the arms'
+        sizes beside the planned ones) and `verdict` ("held", "wrong", "open", or "spoilt" by a mismatch).
+
+    >>> arms = pd.DataFrame({"segment": 1, "arm": ["treated", "left alone"] * 50}, index=range(100))
+    >>> plan = pd.DataFrame({"segment": [1], "name": "frequent", "figure": "orders", "smallest_effect": 0.5})
+    >>> results = pd.DataFrame({"orders": [3.0, 1, 2, 2] * 25}, index=range(100))
+    >>> read_back(plan, arms, results)[["difference", "verdict"]].to_numpy().tolist()
+    [[1.0, 'held']]
+    """
+    both = arms.join(results.drop(columns=["arm", "segment"], errors="ignore"), how="inner")
+    rows = []
+    for row in plan.to_dict("records"):
+        planned = arms.loc[arms["segment"] == row["segment"], "arm"].value_counts()
+        own = both[both["segment"] == row["segment"]].astype({row["figure"]: float})
+        if planned.reindex([TREATED, LEFT_ALONE]).min() >= 2:
+            rows.append({**row, **_difference(own, row["figure"], planned[TREATED] / planned[LEFT_ALONE])})
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    right = (table["p_holm"] < LEVEL) & (table["difference"] > 0)
+    ruled_out = table["high"] < table["smallest_effect"].fillna(-np.inf)
+    spoilt = table["mismatch"] < _MISMATCH
+    table["verdict"] = np.select([spoilt, right, ruled_out], ["spoilt", "held", "wrong"], "open")
+    columns = ["segment", "name", "figure", "treated", "left_alone", "difference", "low", "high", "p_holm"]
+    return table[[*columns, "customers", "mismatch", "verdict"]]
+
+
+def _difference(own: pd.DataFrame, figure: str, ratio: float) -> dict[str, Any]:
+    """Return the difference between the arms, and whether these are as large as planned."""
+    arms = {"control": LEFT_ALONE, "treatment": TREATED, "variant": "arm"}
+    sizes = SampleRatio(ratio).analyze(own[["arm"]], **arms)
+    known = {"customers": len(own), "mismatch": sizes.pvalue}
+    if own[figure].nunique() == 1:
+        same = own[figure].iloc[0]
+        return known | {"treated": same, "left_alone": same, "difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
+    found = Mean(figure, varying(own, figure)).analyze(own, **arms)
+    return known | {
+        "treated": found.treatment,
+        "left_alone": found.control,
+        "difference": found.effect_size,
+        "low": found.effect_size_ci_lower,
+        "high": found.effect_size_ci_upper,
+        "p": found.pvalue,
+    }
+
+
+def lessons(learnt: Iterable[Mapping[str, Any]]) -> tuple[dict[int, str], str]:
+    """Return what was learnt of each segment's action, in words, and a sentence that counts what held and what did not.
+
+    Parameters
+    ----------
+    learnt : iterable of dict
+        What was read back, the earliest first: `run`, `forced` (whether before its time) and `segments`, the rows of
+        `read_back`. Of a segment that was tested more than once the last test tells.
+
+    Returns
+    -------
+    words : dict of int to str
+        By segment; empty if nothing was learnt.
+    sentence : str
+        "" if nothing was learnt.
+
+    >>> row = {"segment": 2, "figure": "buyers", "treated": 0.3, "left_alone": 0.2, "difference": 0.1}
+    >>> row |= {"low": 0.02, "high": 0.18, "verdict": "held"}
+    >>> words, sentence = lessons([{"run": "june", "forced": False, "segments": [row]}])
+    >>> words[2]
+    'Tested in june: it was right: 30% with it, 20% without, a difference of 2 to 18 points.'
+    >>> sentence
+    'Of 1 action tested so far, 1 held.'
+    """
+    found = {row["segment"]: (row, test) for test in learnt for row in test["segments"]}
+    words = {segment: _in_words(row, test) for segment, (row, test) in found.items()}
+    counts = pd.Series([row["verdict"] for row, _ in found.values()], dtype=str).value_counts()
+    said = {"held": "held", "wrong": "did not hold", "open": "not decided", "spoilt": "spoilt by unequal arms"}
+    parts = [f"{counts[verdict]} {what}" for verdict, what in said.items() if verdict in counts]
+    tested = f"{len(found)} action{'s' if len(found) != 1 else ''}"
+    return words, f"Of {tested} tested so far, {listed(parts)}." if found else ""
+
+
+def _in_words(row: Mapping[str, Any], test: Mapping[str, Any]) -> str:
+    share = row["figure"] in SHARES
+    means = [percent(row[arm]) if share else number(row[arm]) for arm in ("treated", "left_alone")]
+    low, high = (number(row[end] * 100, 2) if share else number(row[end]) for end in ("low", "high"))
+    early = " (read before its time)" if test["forced"] else ""
+    unit = " points" if share else ""
+    verdict = f"Tested in {test['run']}{early}: {_WORDS[row['verdict']]}"
+    return f"{verdict}: {means[0]} with it, {means[1]} without, a difference of {low} to {high}{unit}."
