@@ -22,7 +22,7 @@ from segnb.data.contract import (
     total_rule,
 )
 from segnb.data.engines import connect, engine_table, fetch
-from segnb.data.purchases import Purchases, by_month, open_purchases, repeats, stray_lines
+from segnb.data.purchases import Purchases, by_month, open_log, repeats, stray_lines
 from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
 from segnb.errors import DataError
 from segnb.init.guesses import is_code
@@ -211,28 +211,6 @@ def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) ->
 def _check_named(parameter: str, names: Iterable[str], there: set[str]) -> None:
     if missing := [repr(name) for name in names if name not in there]:
         raise DataError(f"{parameter}: no column {', '.join(missing)} in any table; name one that is there")
-
-
-def open_log(parameters: Parameters) -> Purchases:
-    """Return the purchase log that the parameters describe.
-
-    Parameters
-    ----------
-    parameters : Parameters
-
-    >>> open_log(Parameters()).counts["customers"]
-    2000
-    """
-    return open_purchases(
-        parameters.purchases,
-        parameters.purchase_columns,
-        parameters.customer_id,
-        products=parameters.products,
-        returns=parameters.returns,
-        only=parameters.only,
-        reading=parameters.reading,
-        engine=parameters.engine,
-    )
 
 
 def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:

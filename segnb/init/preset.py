@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 from jinja2 import Template
 
-from segnb.data import customer_expression, open_purchases, read_customers
+from segnb.data import customer_expression, open_log, read_customers
 from segnb.data.contract import SIGNS
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import by_month
@@ -234,8 +234,9 @@ def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[st
     if has_offsets(dates) and "zone" not in reading:
         reading |= {"zone": "written"}
         notes.insert(0, f"{DECIDE} times count as they are written; for the days of one place say reading: {{zone: …}}")
-    asked = {"reading": reading, "only": only, "engine": log.engine}
-    whole, stops = _tried(lambda: open_purchases(log.source, columns, customer_id, **asked))
+    asked = {"purchases": log.source, "purchase_columns": columns, "customer_id": customer_id}
+    asked |= {"reading": reading, "only": only, "engine": log.engine}
+    whole, stops = _tried(lambda: open_log(check_parameters(asked)))
     first, last = (whole.first_day, whole.last_day) if whole else _ends(dates, written)
     lines = f"{whole.counts['lines']:,} lines" if whole else log.extent("lines")
     if whole:
