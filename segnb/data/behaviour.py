@@ -56,9 +56,8 @@ def customer_expression(
 
 def fetch_customers(customers: ibis.Table) -> pd.DataFrame:
     """Return a table of `customer_expression`, indexed by customer and ordered by it, all numbers float64."""
-    return (
-        fetch(customers, order_by="customer_id").astype({"customer_id": "str"}).set_index("customer_id").astype(float)
-    )
+    table = fetch(customers, order_by="customer_id").astype({"customer_id": "str"})
+    return table.set_index("customer_id").astype(float)
 
 
 def sampled(customers: ibis.Table, at_most: int, most: int, seed: int) -> tuple[ibis.Table, int]:
