@@ -94,8 +94,8 @@ def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Tabl
 def check_numbers(table: ibis.Table, source: str, columns: Iterable[str], *, booleans: bool = False) -> None:
     """Raise a `DataError` that lists all `columns` of an engine's table that hold no numbers, nor yes and no."""
     types = {name: table[name].type() for name in columns}
-    fine = {name for name, kind in types.items() if kind.is_numeric() or (booleans and kind.is_boolean())}
-    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if name not in fine]
+    numeric = [name for name, kind in types.items() if kind.is_numeric() or (booleans and kind.is_boolean())]
+    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if name not in numeric]
     if wrong:
         raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
 

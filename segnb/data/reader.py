@@ -309,11 +309,8 @@ def _workbook_header(path: Path, source: str, reading: Reading) -> list[str]:
 
 def sheet_names(source: str) -> list[str]:
     """Return the names of the sheets of a workbook, in their order."""
-    try:
-        with pd.ExcelFile(find_file(source)) as book:
-            return [str(name) for name in book.sheet_names]
-    except Exception as error:
-        raise unreadable(source, ".xlsx", error) from None
+    with pd.ExcelFile(find_file(source)) as book:
+        return [str(name) for name in book.sheet_names]
 
 
 def _sheet(path: Path, source: str, reading: Reading) -> str | int:
