@@ -26,12 +26,12 @@ from planted_shop import plant_shop
 
 from segnb.cli import main
 from segnb.cluster import assign, centres, fit_segments
-from segnb.data import load_customers
+from segnb.data import load_customers, open_log
 from segnb.data.behaviour import customer_expression, fetch_customers
 from segnb.data.engines import fetch
 from segnb.disclosure import Door, use_door
 from segnb.history.numbering import number_segments
-from segnb.parameters import Parameters
+from segnb.parameters import Parameters, check_parameters
 from segnb.paths import outputs_folder
 from segnb.prepare import original_units, prepare
 from segnb.runs.store import MANIFEST, Workspace, read_manifest, write_manifest
@@ -45,6 +45,12 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
+
+
+def open_purchases(source, columns, customer_id, **given):
+    """Return a purchase log, opened as a run without a customer table opens it."""
+    named = {"customers": "", "purchases": source, "purchase_columns": columns, "customer_id": customer_id}
+    return open_log(check_parameters(named | given))
 
 
 def aggregate_customers(purchases, as_of, window_days=0, categories=()):

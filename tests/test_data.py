@@ -6,13 +6,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import aggregate_customers, clv_summary
+from conftest import aggregate_customers, clv_summary, open_purchases
 from engines import FILES, skip_unless
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from segnb.data import column_names, load_customers, open_purchases, read_table
+from segnb.data import column_names, load_customers, read_table
 from segnb.data.contract import check_contract
 from segnb.errors import DataError
 from segnb.parameters import Parameters

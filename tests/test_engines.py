@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, clv_summary, segnb
+from conftest import ROOT, clv_summary, open_purchases, segnb
 from engines import PASSWORD, every_engine, free_port
 
-from segnb.data import load_customers, open_purchases
+from segnb.data import load_customers
 from segnb.data.engines import connect
 from segnb.errors import DataError, RunError
 from segnb.parameters import check_parameters, read_preset

@@ -3,10 +3,11 @@
 import gzip
 import json
 
+from conftest import open_purchases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segnb.data import open_purchases, read_table
+from segnb.data import read_table
 from segnb.errors import SegnbError
 from segnb.init.preset import guess_reading
 from segnb.parameters import PARAMETERS, Parameters, check_parameters, read_preset, read_values

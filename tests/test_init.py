@@ -25,7 +25,7 @@ def test_shop_is_guessed_as_its_preset_says():
     own = check_parameters(read_preset("data/shop.yaml"))
     guessed = check_parameters(values)
     assert run == "shop_customers"
-    for name in ("customer_id", "window_days", "returns", "features"):
+    for name in ("customer_id", "window_days", "returns"):
         assert getattr(guessed, name) == getattr(own, name)
     assert own.purchase_columns.items() <= guessed.purchase_columns.items()
     assert guessed.descriptors == ["age", "income", "household", "region", "newsletter"]
@@ -110,6 +110,15 @@ def test_preset_of_a_log_runs(tmp_path):
     run = segnb("run", "mine.yaml", "--until", "prepare", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert len(pd.read_parquet(tmp_path / "outputs" / "orders" / "customers.parquet")) == 1963
+    columns = yaml.safe_load((tmp_path / "mine.yaml").read_text())["features"]
+    assert columns[:3] == ["recency_days", "orders", "spend"], "a person deletes those that should not count"
+    by_default = segnb("run", "mine.yaml", "--run", "d", "-p", "features=[]", "--until", "prepare", cwd=tmp_path)
+    assert by_default.returncode == 0, by_default.stderr
+    for name in ("customers.parquet", "features.parquet"):
+        named, default = (pd.read_parquet(tmp_path / "outputs" / run / name) for run in ("orders", "d"))
+        pd.testing.assert_frame_equal(named, default, rtol=1e-6, atol=1e-6)  # DuckDB adds in any order
+    logs = [(tmp_path / "outputs" / run / "row_log.csv").read_text() for run in ("orders", "d")]
+    assert logs[0] == logs[1]
 
 
 @pytest.mark.parametrize(
@@ -448,7 +457,7 @@ def test_order_and_customer_are_seen_by_their_form(tmp_path):
 
 def test_file_that_nobody_foresaw_ends_in_a_line(tmp_path, monkeypatch):
     pd.DataFrame({"a": [1, 2]}).to_csv(tmp_path / "t.csv", index=False)
-    monkeypatch.setattr("segnb.init.preset.guess_id", lambda *args, **given: 1 / 0)
+    monkeypatch.setattr("segnb.init.guesses.guess_id", lambda *args, **given: 1 / 0)
     done = segnb("init", "t.csv", cwd=tmp_path)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

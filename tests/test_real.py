@@ -6,10 +6,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SHARED, clv_summary, segnb
+from conftest import ROOT, SHARED, clv_summary, open_purchases, segnb
 from engines import every_engine
 
-from segnb.data import load_customers, open_purchases
+from segnb.data import load_customers
 from segnb.data.engines import fetch
 from segnb.parameters import check_parameters, read_preset
 from segnb.paths import find_file

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from conftest import open_purchases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segnb.data import open_purchases, reader
+from segnb.data import reader
 from segnb.data.order_lines import shape_log
 from segnb.errors import DataError
 

@@ -2,13 +2,6 @@
 
 from segnb.data.behaviour import customer_expression
 from segnb.data.contract import dates_as_days
-from segnb.data.customers import (
-    CustomerTable,
-    has_ids,
-    load_customers,
-    open_log,
-    read_customers,
-    snapshot_day,
-)
-from segnb.data.purchases import Purchases, open_purchases
+from segnb.data.customers import CustomerTable, has_ids, load_customers, read_customers, snapshot_day
+from segnb.data.purchases import Purchases, open_log
 from segnb.data.reader import column_names, read_table

@@ -38,13 +38,12 @@ def customer_expression(
         (distinct), `discount_share` (of spend, on lines with a discount) and the category shares.
 
     >>> from datetime import date
-    >>> from segnb.data import open_purchases
-    >>> columns = {"order": "order_id", "date": "ordered_at", "amount": "amount"}
-    >>> log = open_purchases("data/shop_purchases.parquet", columns, "customer_id")
-    >>> customer_expression(log, date(2026, 7, 1), window_days=365).columns[:3]
+    >>> from segnb.data import open_log
+    >>> from segnb.parameters import Parameters
+    >>> customer_expression(open_log(Parameters()), date(2026, 7, 1), window_days=365).columns[:3]
     ('customer_id', 'recency_days', 'orders')
     """
-    past = purchases.with_category().filter(_.day <= as_of)
+    past = purchases.lines.filter(_.day <= as_of)
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
     figures = _figures(window, categories)
     for name, parts in _counted(window).items():
@@ -57,9 +56,8 @@ def customer_expression(
 
 def fetch_customers(customers: ibis.Table) -> pd.DataFrame:
     """Return a table of `customer_expression`, indexed by customer and ordered by it, all numbers float64."""
-    return (
-        fetch(customers, order_by="customer_id").astype({"customer_id": "str"}).set_index("customer_id").astype(float)
-    )
+    table = fetch(customers, order_by="customer_id").astype({"customer_id": "str"})
+    return table.set_index("customer_id").astype(float)
 
 
 def sampled(customers: ibis.Table, at_most: int, most: int, seed: int) -> tuple[ibis.Table, int]:

@@ -1,6 +1,7 @@
 """What a table must hold to: how numbers are read, every fault told at once with its first rows, which rows count."""
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import yaml
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
 from segnb.errors import DataError
 from segnb.init.guesses import dates_in, guess_id
-from segnb.tables import LARGEST, Rule
+from segnb.tables import LARGEST, Rule, is_number
 
 Reading = Mapping[str, str]
 """How a file is written: the parameter `reading`, see `segnb.data.read_table`."""
@@ -60,20 +61,19 @@ class Faults:
 
     rows: int = 0
     skipped: list[tuple[int, int, int]] = field(default_factory=list)
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    first: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=dict)
-    currencies: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
+    currencies: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def note(self, column: str, kind: str, places: Sequence[int], values: Sequence[Any]) -> None:
         """Take down a kind of fault: its places, counted after the rows that are done, and the values there."""
+        key = (column, kind)
         if len(places):
-            key = (column, kind)
-            self.counts[key] = self.counts.get(key, 0) + len(places)
-            first = self.first.setdefault(key, [])
-            room = _TOLD - len(first)
-            first += [(self._row(place), value) for place, value in zip(places[:room], values[:room])]
-            seen = CURRENCY.findall(" ".join(map(str, values))) if "number" in kind else []
-            self.currencies.setdefault(key, set()).update(map(str.upper, seen))
+            self.counts[key] += len(places)
+            room = _TOLD - len(self.first[key])
+            self.first[key] += [(self._row(place), value) for place, value in zip(places[:room], values)]
+            if "number" in kind:
+                self.currencies[key].update(map(str.upper, CURRENCY.findall(" ".join(map(str, values)))))
 
     def skip(self, row: pa.csv.InvalidRow) -> str:
         """Take down a row with more or fewer fields than the header, and go on."""
@@ -209,10 +209,10 @@ def _faults_of_ids(ids: pd.Series) -> Iterator[tuple[str, pd.Series]]:
 
 def _faults_of(column: pd.Series) -> Iterator[tuple[str, pd.Series]]:
     """Yield what is wrong with a column, and where: numbers beyond reason, or texts of which most are numbers."""
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return
-    if pd.api.types.is_numeric_dtype(column):
+    if is_number(column):
         yield "large", column[(column.astype(float).abs() > LARGEST).fillna(False)]
+        return
+    if is_bool_dtype(column) or is_datetime64_any_dtype(column):
         return
     text = column.dropna().astype(str).str.strip()
     plain, written = _plain(text), text.map(lambda value: bool(_NUMBER.fullmatch(value))).astype(bool)
@@ -268,11 +268,8 @@ def check_no_id(table: pd.DataFrame, source: str) -> None:
 
 def alike_rule(ids: pd.Index) -> list[Rule]:
     """Return a line for the row log if ids differ in blanks or in how accents are written only."""
-    if not pd.api.types.is_string_dtype(ids):
-        return []
-    plain = normal_form(pa.array(ids, pa.string(), from_pandas=True)).drop_null()
-    times = plain.value_counts().field("counts")
-    alike = int(pc.sum(times.filter(pc.greater(times, 1))).as_py() or 0)
+    texts = normal_form(pa.array(ids, pa.string(), from_pandas=True)).drop_null().to_pandas()
+    alike = int(texts.duplicated(keep=False).sum())
     note = "kept apart; reading: {ids: normalise} takes them for one"
     rule = Rule("ids that differ in blanks or accents only", "customers", len(ids), alike, len(ids), note)
     return [rule] if alike else []
@@ -293,9 +290,9 @@ def kept_rows(table: pd.DataFrame, only: Mapping[str, Sequence[str]], source: st
     """Return the rows that have one of the values to keep in each column that is named and there."""
     rules = []
     for name in (name for name in only if name in table):
-        values = table[name].astype("string")
-        told = table[name].map({True: "true", False: "false"}) if table[name].dtype == bool else values
-        rows = table[told.fillna("").isin(list(only[name])).to_numpy()]
+        values = table[name].astype("string").fillna("")
+        values = values.str.lower() if is_bool_dtype(table[name]) else values
+        rows = table[values.isin(list(only[name])).to_numpy()]
         rules.append(Rule(KEPT, "customers", len(table), len(table) - len(rows), len(rows), name))
         table = rows.reset_index(drop=True)
     if table.empty:

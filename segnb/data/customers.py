@@ -6,24 +6,12 @@ from datetime import date, timedelta
 from functools import cached_property
 
 import pandas as pd
-from ibis import _
 
+from segnb.data import contract
 from segnb.data.behaviour import customer_expression, fetch_customers, sampled
-from segnb.data.contract import (
-    KEPT,
-    TOTALS,
-    alike_rule,
-    check_contract,
-    check_no_id,
-    classes_rule,
-    dates_as_days,
-    kept_rows,
-    ranked,
-    total_rule,
-)
 from segnb.data.engines import connect, engine_table, fetch
-from segnb.data.purchases import Purchases, by_month, open_purchases, repeats, stray_lines
-from segnb.data.reader import check_columns, check_table, cut_rule, ids_as_text, read_table
+from segnb.data.purchases import Purchases, by_month, open_log, repeats, stray_lines
+from segnb.data.reader import check_columns, check_table, cut_rule, read_table
 from segnb.errors import DataError
 from segnb.init.guesses import is_code
 from segnb.parameters import PARAMETERS, Parameters
@@ -42,10 +30,8 @@ _MUCH = 0.1
 
 _LATER = "lines long after all others"
 _TWICE = "lines that repeat another to the letter"
-_ODD = (_LATER, _TWICE, "customer ids that look like none", TOTALS, "codes that are no amounts")
+_ODD = (_LATER, _TWICE, "customer ids that look like none", contract.TOTALS, "codes that are no amounts")
 """Rules that are told at the head of the page."""
-
-_REASONS = ("without_customer", "without_date", "without_amount")
 
 _LATE = "The purchase log begins after the window does, so counts are lower for that reason alone."
 
@@ -162,7 +148,7 @@ def load_customers(
     purchases = log or open_log(parameters)
     _check_only(parameters, purchases.kept_by, rules)
     as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
-    known, _day, more = dates_as_days(known, str(as_of))
+    known, _day, more = contract.dates_as_days(known, str(as_of))
     categories = purchases.top_categories() if categories is None else categories
     expression = customer_expression(purchases, as_of, parameters.window_days, categories)
     some, there = sampled(expression, purchases.counts["customers"], MOST_CUSTOMERS, parameters.seed)
@@ -178,7 +164,7 @@ def load_customers(
         raise DataError(
             f"{parameters.purchases}: no customer has an order in the {window}; change as_of or window_days"
         )
-    rules += alike_rule(behaviour.index)
+    rules += contract.alike_rule(behaviour.index)
     table, joined = _join(behaviour, known) if parameters.customers else (behaviour, [])
     full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
     return CustomerTable(table, list(behaviour), as_of, categories, rules + joined, full, purchases)
@@ -186,7 +172,7 @@ def load_customers(
 
 def _without_log(known: pd.DataFrame, rules: list[Rule], parameters: Parameters) -> CustomerTable:
     _check_only(parameters, [], rules)
-    known, as_of, more = dates_as_days(known, parameters.as_of)
+    known, as_of, more = contract.dates_as_days(known, parameters.as_of)
     numeric = list(known.select_dtypes("number", exclude="timedelta"))
     codes = [name for name in numeric if is_code(name)]
     if codes:
@@ -205,34 +191,12 @@ def _check_columns(known: pd.DataFrame, parameters: Parameters) -> None:
 
 def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) -> None:
     """Refuse a column to keep rows by that neither table has."""
-    _check_named("only", parameters.only, {*in_log, *(rule.note for rule in rules if rule.rule == KEPT)})
+    _check_named("only", parameters.only, {*in_log, *(rule.note for rule in rules if rule.rule == contract.KEPT)})
 
 
 def _check_named(parameter: str, names: Iterable[str], there: set[str]) -> None:
     if missing := [repr(name) for name in names if name not in there]:
         raise DataError(f"{parameter}: no column {', '.join(missing)} in any table; name one that is there")
-
-
-def open_log(parameters: Parameters) -> Purchases:
-    """Return the purchase log that the parameters describe.
-
-    Parameters
-    ----------
-    parameters : Parameters
-
-    >>> open_log(Parameters()).counts["customers"]
-    2000
-    """
-    return open_purchases(
-        parameters.purchases,
-        parameters.purchase_columns,
-        parameters.customer_id,
-        products=parameters.products,
-        returns=parameters.returns,
-        only=parameters.only,
-        reading=parameters.reading,
-        engine=parameters.engine,
-    )
 
 
 def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
@@ -281,11 +245,10 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
     counts, unit = purchases.counts, "order lines"
     left = counts["lines"]
     rules = cut_rule(parameters.purchases, unit, left) if is_file(parameters.purchases, parameters.engine) else []
-    reasons = {name: f"{name.replace('_', ' ')} left out" for name in _REASONS}
-    if purchases.kept_by:
-        reasons = {"not_kept": KEPT} | reasons
+    reasons = {"not_kept": contract.KEPT} if purchases.kept_by else {}
+    reasons |= {f"without_{what}": f"without {what} left out" for what in ("customer", "date", "amount")}
     for name, rule in reasons.items():
-        note = ", ".join(purchases.kept_by) if rule == KEPT else ""
+        note = ", ".join(purchases.kept_by) if rule == contract.KEPT else ""
         rules.append(Rule(rule, unit, left, counts[name], left - counts[name], note))
         left -= counts[name]
     excludes = parameters.returns == "exclude"
@@ -294,8 +257,8 @@ def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parame
         rules.append(Rule("customer ids that look like none", unit, left, counts["like_missing"], left, note))
     note = "left out" if excludes else "netted from the spend"
     sold = left - counts["not_sales"] * excludes
-    after = purchases.lines.filter(_.day > as_of).agg(lines=_.count())
-    later = int(fetch(after).loc[0, "lines"]) if as_of < purchases.last_day else 0
+    days = purchases.lines_by_day
+    later = int(days["lines"][pd.to_datetime(days["day"]) > pd.Timestamp(as_of)].sum())
     buyers, window = counts["customers"], _window_words(parameters, as_of)
     return [
         *rules,
@@ -347,26 +310,25 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     source, id_column = parameters.customers, parameters.customer_id
     reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
     whole = _read_source(source, id_column, reading, parameters.engine)
-    table, kept = kept_rows(whole, parameters.only, source)
-    table, ranks = ranked(table, parameters.ordered, source)
+    table, kept = contract.kept_rows(whole, parameters.only, source)
+    table, ranks = contract.ranked(table, parameters.ordered, source)
     rules = kept + ranks
     if is_file(source, parameters.engine):
-        rules += total_rule(table) + cut_rule(source, "customers", len(table))
+        rules += contract.total_rule(table) + cut_rule(source, "customers", len(table))
     untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
     if untouched and id_column not in table:
-        check_no_id(table, source)
-        check_contract(table, source)
-        rules += classes_rule(table)
+        contract.check_no_id(table, source)
+        contract.check_contract(table, source)
+        rules += contract.classes_rule(table)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
         note = f"no column {id_column!r}"
         return table, [*rules, Rule("row number taken as id", "customers", len(table), 0, len(table), note)]
     check_columns(table.columns, {"customer_id": id_column}, source)
-    table = ids_as_text(table, id_column)
     unique = table.drop_duplicates()
-    check_contract(unique, source, id_column)
+    contract.check_contract(unique, source, id_column)
     rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
-    rules += classes_rule(unique.drop(columns=id_column))
-    rules += alike_rule(pd.Index(unique[id_column]))
+    rules += contract.classes_rule(unique.drop(columns=id_column))
+    rules += contract.alike_rule(pd.Index(unique[id_column]))
     return unique.set_index(id_column).sort_index(), [*rules, rule]
 
 

@@ -63,9 +63,7 @@ def connect(address: str = EMBEDDED, *, writable: bool = False) -> ibis.BaseBack
         return _connect_duckdb(address, writable) if kind == "duckdb" else _CONNECTORS.get(kind, ibis.connect)(address)
     except ImportError as error:
         extra = f"pip install 'segnb[{_EXTRAS[kind]}]' brings it" if kind in _EXTRAS else "install what ibis asks for"
-        package = (
-            error.name or getattr(error.__cause__, "name", None) or kind
-        )  # ibis names what is missing in the cause
+        package = error.name or getattr(error.__cause__, "name", None) or kind  # ibis names it in the cause
         raise DataError(f"engine {shown(address)}: the Python package {package} is not there; {extra}") from None
     except Exception as error:
         raise DataError(
@@ -96,8 +94,8 @@ def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Tabl
 def check_numbers(table: ibis.Table, source: str, columns: Iterable[str], *, booleans: bool = False) -> None:
     """Raise a `DataError` that lists all `columns` of an engine's table that hold no numbers, nor yes and no."""
     types = {name: table[name].type() for name in columns}
-    fine = {name for name, kind in types.items() if kind.is_numeric() or (booleans and kind.is_boolean())}
-    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if name not in fine]
+    numeric = [name for name, kind in types.items() if kind.is_numeric() or (booleans and kind.is_boolean())]
+    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if name not in numeric]
     if wrong:
         raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
 
@@ -206,11 +204,6 @@ _CONNECTORS: dict[str, Callable[[str], ibis.BaseBackend]] = {
 _CLOCK, _MOMENT = dt.Timestamp(), dt.Timestamp(timezone="UTC")
 
 
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _CLOCK), _MOMENT))
-def _utc_moment(zone, time):
-    """Return the moment at which a clock in `zone` shows `time`."""
-
-
 @ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _MOMENT), _CLOCK))
 def _local_time(zone, moment):
     """Return what a clock in `zone` shows at a moment."""
@@ -222,7 +215,7 @@ def _from_utc(time, zone):
 
 
 def _sql_clock(column: ibis.Column, zone: str) -> ibis.Column:
-    return _local_time(zone, column if column.type().timezone else _utc_moment("UTC", column))
+    return _local_time(zone, column.cast(_MOMENT))  # the session is in UTC
 
 
 _CLOCKS: dict[str, Callable[[ibis.Column, str], ibis.Column]] = {

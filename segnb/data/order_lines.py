@@ -21,6 +21,7 @@ from segnb.data.engines import check_numbers, engine_table, fetch, first_line, l
 from segnb.data.reader import check_columns, column_names, file_kind, normalises, read_table, text_batches, unreadable
 from segnb.errors import DataError
 from segnb.init.guesses import pieces
+from segnb.parameters import Parameters
 from segnb.paths import find_file, is_file
 from segnb.tables import LARGEST
 
@@ -36,65 +37,73 @@ _FIRST = 200
 _SPAN = date(1901, 1, 1), date(2099, 12, 31)
 """A date before or after stands for none, as 9999-12-31 does."""
 
+_MONEY = {"amount", "quantity", "price", "total", "refunded", "discount"}
+_KINDS = {"date": "date"} | dict.fromkeys(_MONEY, "number")
+"""What a column holds, by its role, if not text."""
 
-def open_source(
-    backend: ibis.BaseBackend,
-    source: str,
-    needed: Mapping[str, str],
-    kinds: Mapping[str, str],
-    reading: Reading,
-    engine: str,
-    *,
-    only: Mapping[str, Sequence[str]] | None = None,
-    filled: Sequence[str] = (),
-) -> ibis.Table:
+_ONCE = {"customer_id", "date", "total", "refunded"}
+"""Roles of the columns that may stand on an order's first line only."""
+
+LEFT_OUT = {
+    "not_kept": "not kept by its value",
+    "without_customer": "without a customer",
+    "without_date": "without a date",
+    "without_amount": "without an amount",
+}
+"""Why lines are left out, by what their number is called; the first reason that holds is a line's own."""
+
+RETURN, USED = "returns and free lines", "used"
+
+
+def open_source(source: str, roles: Mapping[str, str], parameters: Parameters, backend: ibis.BaseBackend) -> ibis.Table:
     """Return a table of the engine, or a file as one; parquet whose columns are in shape stays where it is.
 
     Parameters
     ----------
-    backend : BaseBackend
     source : str
-    needed : mapping of str to str
-        The columns that must be there, by the parameter that names them.
-    kinds : mapping of str to {"text", "number", "date"}
-        What is in them.
-    reading : mapping of str to str
-    engine : str
-        The backend's address.
-    only : mapping of str to sequence of str, optional
-        Columns that are brought along where they are there.
-    filled : sequence of str
-        Columns that `reading`'s `fill` is about.
+    roles : mapping of str to str
+        The columns that must be there: `customer_id`, and those of `purchase_columns` by what they mean.
+    parameters : Parameters
+        `reading`, `only` and `engine` are used.
+    backend : BaseBackend
+        The connection to the engine.
 
     Raises
     ------
     DataError
         If the source or a column is missing, or what is in them cannot be read: see `shape_log`.
     """
-    if not is_file(source, engine):
-        table = engine_table(backend, source, engine)
+    reading, key = parameters.reading, parameters.reading.get("fill", "")
+    needed = {role if role == "customer_id" else f"purchase_columns {role}": name for role, name in roles.items()}
+    kinds = {name: _KINDS.get(role, "text") for role, name in roles.items()}
+    if is_file(source, parameters.engine):
+        names = column_names(source, reading)
+        check_columns(names, needed | ({"reading fill": key} if key else {}), source)
+        told = _currencies(_first_rows(source, names, reading))
+        more = [name for name in names if name in told or name in parameters.only]
+        filled = more + [name for role, name in roles.items() if role in _ONCE]
+        wanted = dict.fromkeys([*more, key] if key else more, "text") | kinds
+        table = _file_table(source, wanted, reading, filled, backend)
+    else:
+        table = engine_table(backend, source, parameters.engine)
         check_columns(table.columns, needed, source)
         check_numbers(table, source, [name for name, kind in kinds.items() if kind == "number"])
-        _check_one_currency(table, source, kinds, _currencies(fetch(table.limit(_FIRST))))
-        return table
-    names = column_names(source, reading)
-    check_columns(names, needed, source)
-    told = _currencies(_first_rows(source, names, reading))
-    more = {name for name in names if name in told or name in (only or {})}
-    if key := reading.get("fill", ""):
-        check_columns(names, {"reading fill": key}, source)
-        more, filled = more | {key}, [*filled, *more]
-    kinds = dict.fromkeys(sorted(more), "text") | dict(kinds)
-    path = shape_log(source, kinds, reading, scratch_folder() / f"{ibis.util.gen_name('segnb')}.parquet", filled)
-    try:
-        if backend.name == "postgres":  # which reads no files: it gets a table for the session
-            table = backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
-        else:
-            table = backend.read_parquet(path)
-    except Exception as error:
-        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
+        told = _currencies(fetch(table.limit(_FIRST)))
     _check_one_currency(table, source, kinds, told)
     return table
+
+
+def _file_table(
+    source: str, kinds: Mapping[str, str], reading: Reading, filled: Sequence[str], backend: ibis.BaseBackend
+) -> ibis.Table:
+    name = ibis.util.gen_name("segnb")
+    path = shape_log(source, kinds, reading, scratch_folder() / f"{name}.parquet", filled)
+    try:
+        if backend.name == "postgres":  # which reads no files: it gets a table for the session
+            return backend.create_table(name, pq.read_table(path), temp=True)
+        return backend.read_parquet(path)
+    except Exception as error:
+        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
 
 
 def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str], told: Sequence[str]) -> None:
@@ -265,56 +274,57 @@ def _moments(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.
     return found
 
 
-def standard_lines(
-    log: ibis.Table,
-    columns: Mapping[str, str],
-    customer_id: str,
-    reading: Reading,
-    engine: str,
-    only: Mapping[str, Sequence[str]] | None = None,
-) -> ibis.Table:
+def standard_lines(log: ibis.Table, parameters: Parameters) -> ibis.Table:
     """Return the lines of a purchase log under segnb's own column names, what is not known in them missing.
 
     Parameters
     ----------
     log : ibis.Table
-    columns : mapping of str to str
-        What the columns mean, see `segnb.data.open_purchases`.
-    customer_id : str
-    reading : mapping of str to str
-        `dates` and `zone` are used.
-    engine : str
-        The backend's address.
-    only : mapping of str to sequence of str, optional
-        Lines with another value in one of these columns, of those that are there, are not kept; "" is none.
+    parameters : Parameters
+        `purchase_columns`, `customer_id`, `reading`, `only`, `returns` and `engine` are used.
 
     Returns
     -------
     ibis.Table
-        `customer_id`, `order_id`, `day`, `amount`, `is_sale`, `kept`, and where the log has them `product`,
-        `category`, `discount`.
+        `customer_id`, `order_id`, `day`, `amount`, `is_sale`, `reason` ("used", or why the line is left out), and where
+        the log has them `product`, `category`, `discount`.
     """
+    columns = parameters.purchase_columns
     if "total" in columns:
         order = columns["order"]
         log = log.left_join(log.group_by(order).agg(lines_of_order=_.count()), order).drop(f"{order}_right")
-    column = {meaning: log[name] for meaning, name in columns.items()}
-    for meaning in {"amount", "quantity", "price", "total", "refunded"} & set(column):
-        column[meaning] = _known(column[meaning].cast("float64"))  # whole numbers would overflow
+    column = {role: log[name] for role, name in columns.items()}
+    for role in _MONEY & set(column):
+        column[role] = _known(column[role].cast("float64"))  # whole numbers would overflow
     amount = _known(_amount(log, column))
+    sale = amount > 0
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
-    customer = _id(log[customer_id])
-    day = _day(column["date"], reading, engine)
+        sale = (amount > 0) & (column["quantity"] > 0).fill_null(True)
+    day = _day(column["date"], parameters)
     day = day.between(*(ibis.literal(end) for end in _SPAN)).ifelse(day, ibis.null("date"))
-    sale = (amount > 0) & (column["quantity"] > 0).fill_null(True) if "quantity" in column else amount > 0
-    order = _id(column["order"]) if "order" in column else day
-    texts = {name: text_id(column[name]) for name in ("product", "category") if name in column}
-    money = {"discount": _known(column["discount"].cast("float64")).abs()} if "discount" in column else {}
-    told = {name: values for name, values in (only or {}).items() if name in log.columns}
+    found = {"customer_id": _id(log[parameters.customer_id]), "order_id": day, "day": day, "amount": amount}
+    if "order" in column:
+        found["order_id"] = _id(column["order"])
+    reason = _reason(found, sale, _kept(log, parameters.only), parameters.returns)
+    more = {role: text_id(column[role]) for role in ("product", "category") if role in column}
+    if "discount" in column:
+        more["discount"] = column["discount"].abs()
+    return log.select(**found, is_sale=sale, reason=reason, **more)
+
+
+def _kept(log: ibis.Table, only: Mapping[str, Sequence[str]]) -> ibis.Value:
+    """Return whether a line has one of the values to keep in each column that is named and there."""
+    told = {name: values for name, values in only.items() if name in log.columns}
     fits = [log[name].cast("string").fill_null("").isin(list(values)) for name, values in told.items()]
-    kept = reduce(operator.and_, fits, ibis.literal(True))
-    found = {"customer_id": customer, "order_id": order, "day": day, "amount": amount, "is_sale": sale, "kept": kept}
-    return log.select(**found, **texts, **money)
+    return reduce(operator.and_, fits, ibis.literal(True))
+
+
+def _reason(found: Mapping[str, ibis.Value], sale: ibis.Value, kept: ibis.Value, returns: str) -> ibis.Value:
+    """Return why a line is left out, or "used"."""
+    holds = [~kept, *(found[name].isnull() for name in ("customer_id", "day", "amount"))]
+    reasons = [*zip(holds, LEFT_OUT.values()), *([(~sale, RETURN)] if returns == "exclude" else [])]
+    return ibis.cases(*reasons, else_=USED)
 
 
 def _amount(log: ibis.Table, column: Mapping[str, ibis.Column]) -> ibis.Column:
@@ -346,16 +356,16 @@ def text_id(column: ibis.Column) -> ibis.Column:
     return _id(column).cast("string")
 
 
-def _day(column: ibis.Column, reading: Reading, engine: str) -> ibis.Column:
+def _day(column: ibis.Column, parameters: Parameters) -> ibis.Column:
     """Return the day of each line, as counted where `zone` is if the log's times are moments of UTC."""
-    kind = column.type()
+    kind, reading = column.type(), parameters.reading
     if kind.is_date():
         return column
     if not kind.is_timestamp():
         text = column.cast("string").nullif("")
         column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
     zone = reading.get("zone", WRITTEN)
-    return (column if zone == WRITTEN else local_clock(column, zone, engine)).date()
+    return (column if zone == WRITTEN else local_clock(column, zone, parameters.engine)).date()
 
 
 def check_whole(log: ibis.Table, ids: list[str], source: str) -> None:

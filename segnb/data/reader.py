@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from pandas.api.types import is_float_dtype, is_object_dtype
 
 from segnb.data.contract import MISSING_MARKS, Faults, Reading, known, numbers
 from segnb.errors import DataError
@@ -70,12 +71,12 @@ def read_table(
     kind, normalise = file_kind(path, source), normalises(reading)
     try:
         table = _READERS[kind](path, source, id_columns, reading, most)
+        ids = {name: _id_as_text(table[name]) for name in id_columns if name in table}
     except Exception as error:
         raise unreadable(source, kind, error) from None
     if normalise:
-        ids = [name for name in id_columns if name in table]
-        table = table.assign(**{name: table[name].str.strip().str.normalize("NFC") for name in ids})
-    return check_table(table, source)
+        ids = {name: column.str.strip().str.normalize("NFC") for name, column in ids.items()}
+    return check_table(table.assign(**ids), source)
 
 
 def column_names(source: str, reading: Reading | None = None) -> list[str]:
@@ -156,7 +157,7 @@ def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
             "without a title above it and without merged cells"
         )
     plain = {}
-    for name in table.columns[table.dtypes.map(pd.api.types.is_object_dtype)]:
+    for name in table.columns[table.dtypes.map(is_object_dtype)]:
         kinds = set(table[name].dropna().map(type))
         if kinds & {list, dict, np.ndarray}:
             raise DataError(f"{source}: column {name!r} holds lists or records; unfold it into columns of its own")
@@ -177,14 +178,10 @@ def normalises(reading: Reading) -> bool:
     return bool(choice)
 
 
-def ids_as_text(table: pd.DataFrame, id_column: str) -> pd.DataFrame:
-    """Return `table` with its id column as text; whole numbers lose no digit, missing ids stay missing."""
-    if id_column not in table:
-        return table
-    ids = table[id_column]
-    if pd.api.types.is_float_dtype(ids):
-        ids = ids.astype("Int64")
-    return table.assign(**{id_column: ids.astype("string").astype("str")})
+def _id_as_text(ids: pd.Series) -> pd.Series:
+    """Return ids as text; whole numbers lose no digit, missing ids stay missing."""
+    whole = ids.astype("Int64") if is_float_dtype(ids) else ids
+    return whole.astype("string").astype("str")
 
 
 class _Decoder:
@@ -286,10 +283,7 @@ def _typed(text: pa.Array, reading: Reading) -> pa.Array:
 def _read_parquet(path: Path, source: str, ids: Sequence[str], reading: Reading, most: int | None) -> pd.DataFrame:
     table = pq.read_table(path) if most is None else _first_rows(path, most)
     table = table.select([name for name in table.column_names if not _NAMELESS.fullmatch(name)])
-    table = table.to_pandas(ignore_metadata=True)  # a pandas index becomes the column that it was
-    for name in ids:
-        table = ids_as_text(table, name)
-    return table
+    return table.to_pandas(ignore_metadata=True)  # a pandas index becomes the column that it was
 
 
 def _first_rows(path: Path, most: int) -> pa.Table:
@@ -315,11 +309,8 @@ def _workbook_header(path: Path, source: str, reading: Reading) -> list[str]:
 
 def sheet_names(source: str) -> list[str]:
     """Return the names of the sheets of a workbook, in their order."""
-    try:
-        with pd.ExcelFile(find_file(source)) as book:
-            return [str(name) for name in book.sheet_names]
-    except Exception as error:
-        raise unreadable(source, ".xlsx", error) from None
+    with pd.ExcelFile(find_file(source)) as book:
+        return [str(name) for name in book.sheet_names]
 
 
 def _sheet(path: Path, source: str, reading: Reading) -> str | int:

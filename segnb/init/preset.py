@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +17,14 @@ import pandas as pd
 import yaml
 from jinja2 import Template
 
-from segnb.data import customer_expression, open_purchases, read_customers
+from segnb.data import load_customers, open_log, read_customers
 from segnb.data.contract import SIGNS
 from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import by_month
 from segnb.data.reader import DELIMITERS, check_table, file_kind, is_text, read_table, sheet_names, unreadable
 from segnb.errors import DataError
-from segnb.init.guesses import (
-    NAMES,
-    Guess,
-    also_written,
-    dates_in,
-    guess_id,
-    guess_log,
-    guess_order,
-    guess_row_names,
-    has_offsets,
-    is_code,
-    is_log,
-    is_outcome,
-    known_export,
-    names_rows,
-    pieces,
-)
+from segnb.init import guesses
+from segnb.init.guesses import Guess
 from segnb.parameters import PARAMETERS, TAKEN, check_parameters
 from segnb.paths import EMBEDDED, find_file, is_file
 from segnb.prepare.clean import MOST_MISSING
@@ -111,16 +96,19 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     customers, purchases = first, _NO_TABLE
     if log:
         purchases = _preview(log, engine)
-    elif known_export(list(first.rows)) or is_log(first.rows, first.more):
+    elif guesses.known_export(list(first.rows)) or guesses.is_log(first.rows, first.more):
         customers, purchases = _NO_TABLE, first
     run, seen = _run_name(first), _look_at(customers, purchases, first.other_sheets())
-    return run, _written(run=run, engine=engine, **seen), seen.get("months", pd.DataFrame())
+    template = Path(__file__).with_name("preset.yaml.j2").read_text(encoding="utf-8")
+    preset = Template(template, trim_blocks=True, keep_trailing_newline=True)
+    text = preset.render(yaml=_yaml, words=lambda words: " ".join(words.split()), run=run, engine=engine, **seen)
+    return run, text, seen.get("months", pd.DataFrame())
 
 
 def _look_at(customers: _Preview, log: _Preview, notes: list[str]) -> dict[str, Any]:
     """Return what the preset says of a customer table, a log, or both."""
     _check_written_alike(customers, log)
-    own = guess_id(customers.rows, unique=True) or guess_row_names(customers.rows) or _NUMBERED
+    own = guesses.guess_id(customers.rows, unique=True) or guesses.guess_row_names(customers.rows) or _NUMBERED
     customer_id = _shared_id(log, customers) if log.source else own
     columns = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"))
     if not log.source and not columns["features"] + columns["descriptors"]:
@@ -222,31 +210,41 @@ def _run_name(first: _Preview) -> str:
 
 def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[str]) -> dict[str, Any]:
     """Return what the preset says of a log, an export that is known or any other."""
-    export = known_export(list(log.rows)) or {}
+    export = guesses.known_export(list(log.rows)) or {}
     given = {role: Guess(column, f"of {export['name']}") for role, column in export.get("purchase_columns", {}).items()}
     roles = given or _roles(log, customer_id)
     columns = {role: guess.column for role, guess in roles.items()}
     dates, only = log.rows[columns["date"]], export.get("only", {})
-    written = dates_in(dates)
+    written = guesses.dates_in(dates)
     reading = customers.reading | export.get("reading", {}) | log.reading
     reading |= {} if written in ("ISO8601", "") else {"dates": written}
     notes = [*export.get("notes", []), *notes]
-    if has_offsets(dates) and "zone" not in reading:
+    if guesses.has_offsets(dates) and "zone" not in reading:
         reading |= {"zone": "written"}
         notes.insert(0, f"{DECIDE} times count as they are written; for the days of one place say reading: {{zone: …}}")
-    asked = {"reading": reading, "only": only, "engine": log.engine}
-    whole, stops = _tried(lambda: open_purchases(log.source, columns, customer_id, **asked))
-    first, last = (whole.first_day, whole.last_day) if whole else _ends(dates, written)
-    lines = f"{whole.counts['lines']:,} lines" if whole else log.extent("lines")
-    if whole:
-        roles["date"] = Guess(columns["date"], f"from {first} to {last}")
-        made = list(customer_expression(whole, last).columns[1:])
-        stops += _made_twice(made, customers)
-    if either := also_written(dates, written):
-        stops += [f"{DECIDE} the dates are read as {written}; they may be {either} as well"]
-    found = {"roles": roles, "reading": reading, "only": only, "lines": lines, "window": _window((last - first).days)}
-    found["made"] = made if whole else []
-    return found | {"notes": stops + notes, "months": by_month(whole.reconciliation()) if whole else pd.DataFrame()}
+    if either := guesses.also_written(dates, written):
+        notes.insert(0, f"{DECIDE} the dates are read as {written}; they may be {either} as well")
+    found = {"roles": roles, "reading": reading, "only": only}
+    asked = {"customers": "", "purchases": log.source, "purchase_columns": columns, "customer_id": customer_id}
+    asked |= {"reading": reading, "only": only, "engine": log.engine}
+    whole, stops = _tried(lambda: open_log(check_parameters(asked)))
+    if not whole:
+        days = pd.to_datetime(dates.astype(str), format=written, errors="coerce", utc=True).dt.normalize()
+        window = _window(days.max() - days.min())
+        return found | {"lines": log.extent("lines"), "window": window, "notes": stops + notes}
+    roles["date"] = Guess(columns["date"], f"from {whole.first_day} to {whole.last_day}")
+    window = _window(whole.last_day - whole.first_day)
+    asked["window_days"] = window[0]
+    source, stops = _tried(lambda: load_customers(check_parameters(asked), log=whole))
+    behaviour = source.table if source else pd.DataFrame()
+    found |= {"lines": f"{whole.counts['lines']:,} lines", "window": window, "made": _usable(behaviour)}
+    found["notes"] = stops + _made_twice(behaviour, customers) + notes
+    return found | {"months": by_month(whole.reconciliation())}
+
+
+def _usable(table: pd.DataFrame) -> list[str]:
+    """Return the columns of which a run makes segments unless told otherwise."""
+    return [name for name in table if table[name].nunique() > 1 and table[name].isna().mean() <= MOST_MISSING]
 
 
 def _check_written_alike(log: _Preview, customers: _Preview) -> None:
@@ -258,10 +256,10 @@ def _check_written_alike(log: _Preview, customers: _Preview) -> None:
 
 def _shared_id(log: _Preview, customers: _Preview) -> Guess:
     """Return the column of the customer in a log, which a customer table must have too."""
-    export = known_export(list(log.rows))
+    export = guesses.known_export(list(log.rows))
     if export and not customers.source:
         return Guess(export["customer_id"], f"of {export['name']}")
-    found = guess_id(log.rows, list(customers.rows), unique=False, more=log.more)
+    found = guesses.guess_id(log.rows, list(customers.rows), unique=False, more=log.more)
     if found is None:
         swapped = f"; are {customers.source} and {log.source} swapped?" if customers.source else ""
         names = ", ".join(log.rows)
@@ -273,7 +271,7 @@ def _shared_id(log: _Preview, customers: _Preview) -> Guess:
 
 
 def _roles(log: _Preview, customer_id: str) -> dict[str, Guess]:
-    roles = guess_log(log.rows, customer_id)
+    roles = guesses.guess_log(log.rows, customer_id)
     if not roles:
         names = ", ".join(log.rows)
         raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; the columns are {names}")
@@ -288,7 +286,7 @@ def _tried(read: Callable[[], Any]) -> tuple[Any, list[str]]:
         return None, [f"{DECIDE} a run stops at {error}"]
 
 
-def _made_twice(made: Sequence[str], customers: _Preview) -> list[str]:
+def _made_twice(made: pd.DataFrame, customers: _Preview) -> list[str]:
     """Return what a run would stop at where a column of the customer table is also made from the log."""
     both = [name for name in customers.rows if name in made]
     return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
@@ -298,23 +296,19 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     """Return the columns by what they are good for, the value among them, and notes on what else they could do."""
     left = {name: why for name in table if (why := _why_left_out(table[name]))}
     kept = table.drop(columns=list(left))
-    outcomes = [name for name in kept if is_outcome(kept[name])]
+    outcomes = [name for name in kept if guesses.is_outcome(kept[name])]
     others = kept.drop(columns=outcomes)
-    ordered = {name: levels for name in others if not is_number(others[name]) and (levels := guess_order(others[name]))}
+    scales = {name: guesses.guess_order(others[name]) for name in others if not is_number(others[name])}
+    ordered = {name: levels for name, levels in scales.items() if levels}
     features = [name for name in others if is_number(others[name]) or name in ordered]
     descriptors = [name for name in others if name not in features]
-    money = [name for name in features if set(NAMES["amount"]) & set(pieces(name))]
-    levels = [name for name in descriptors if others[name].nunique() <= _FEW_LEVELS and not dates_in(others[name])]
+    money = [name for name in features if set(guesses.NAMES["amount"]) & set(guesses.pieces(name))]
+    few = [name for name in descriptors if others[name].nunique() <= _FEW_LEVELS]
+    levels = [name for name in few if not guesses.dates_in(others[name])]
     notes = [f"categories can make segments too: add {', '.join(levels)} to features"] if levels else []
     notes += [f"left out: {name}: {why}" for name, why in left.items()]
-    roles = {
-        "features": features,
-        "descriptors": descriptors,
-        "outcomes": outcomes,
-        "exclude": list(left),
-        "ordered": ordered,
-    }
-    return roles | {"value": money[0] if money else "", "notes": notes}
+    found = {"features": features, "descriptors": descriptors, "outcomes": outcomes, "exclude": list(left)}
+    return found | {"ordered": ordered, "value": money[0] if money else "", "notes": notes}
 
 
 def _why_left_out(column: pd.Series) -> str:
@@ -325,33 +319,21 @@ def _why_left_out(column: pd.Series) -> str:
     if column.isna().mean() > MOST_MISSING:
         return "mostly missing"
     if not is_number(column):
-        many = different > max(50, len(column) / 2) and not dates_in(column)
+        many = different > max(50, len(column) / 2) and not guesses.dates_in(column)
         return f"{different:,} different texts, too many to describe anybody by" if many else ""
-    if is_code(column.name):
+    if guesses.is_code(column.name):
         return "a code and no amount"
-    return "a different whole number in every row, which looks like an id" if names_rows(column) else ""
+    return "a different whole number in every row, which looks like an id" if guesses.names_rows(column) else ""
 
 
-def _ends(dates: pd.Series, written: str) -> tuple[date, date]:
-    """Return the first and the last of the dates that can be read."""
-    days = pd.to_datetime(dates.astype(str), format=written, errors="coerce", utc=True)
-    return days.min().date(), days.max().date()
-
-
-def _window(span: int) -> tuple[int, str]:
-    """Return a window that a log of so many days fills at the end and a quarter earlier too, and why."""
+def _window(length: timedelta) -> tuple[int, str]:
+    """Return a window that a log of this length fills at the end and a quarter earlier too, and why."""
+    span = length.days
     if span >= YEAR + LOOKBACK:
         return YEAR, "a year; the log also fills it as of a quarter earlier"
     if span >= 2 * LOOKBACK:
         return (span - LOOKBACK) // 10 * 10, f"the log covers {span} days: it fills such a window a quarter earlier too"
     return 0, f"the log covers {span} days only: all of it counts"
-
-
-def _written(**found: Any) -> str:
-    """Return the text of a preset."""
-    template = Path(__file__).with_name("preset.yaml.j2").read_text(encoding="utf-8")
-    preset = Template(template, trim_blocks=True, keep_trailing_newline=True)
-    return preset.render(yaml=_yaml, words=lambda words: " ".join(words.split()), **found)
 
 
 def _yaml(value: object) -> str:
