@@ -1,7 +1,6 @@
-"""What may go out onto a page or into an artifact: figures that would tell of too few customers stay inside."""
+"""What may be shown on a page or written to an artifact: figures on too few customers are withheld."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +19,7 @@ _HARMLESS = {"k", "segment", "name", "customers", "share", "jaccard", "light"}
 
 @dataclass(frozen=True)
 class Door:
-    """The way out for tables, figures' inputs and cards; what few customers would be told of by stays inside.
+    """The way out for tables, figures' inputs and cards; it withholds figures on too few customers.
 
     Attributes
     ----------
@@ -124,24 +123,6 @@ def use_door(current: Callable[[], Door]) -> None:
     _current = current
 
 
-@contextmanager
-def door_of(new: Door) -> Iterator[Door]:
-    """Set the door for the length of a `with` block.
-
-    >>> with door_of(Door(10)):
-    ...     door().min_cell
-    10
-    >>> door().min_cell
-    1
-    """
-    before = _current
-    use_door(lambda: new)
-    try:
-        yield new
-    finally:
-        use_door(before)
-
-
 def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     """Return a table with a row per segment without hidden figures; any other as it is."""
     segments = table["segment"] if "segment" in table else table.index.to_series()
@@ -149,13 +130,12 @@ def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
         table = _fit_levels(table, door)
     if segments.name != "segment" or not segments.is_unique or door.members(segments).all():
         return table
-    figures, fit = table.columns.difference(_HARMLESS), table.copy()
-    fit[figures] = table[figures].mask(~door.members(segments).to_numpy()[:, None].repeat(len(figures), axis=1))
-    return fit
+    figures = table[table.columns.difference(_HARMLESS)]
+    return table.assign(**figures.mask(~door.members(segments), axis=0))
 
 
 def _fit_levels(table: pd.DataFrame, door: Door) -> pd.DataFrame:
-    """Return a table of segments whose shares of levels of categories tell of nobody alone."""
+    """Return a table of segments without the shares of a category's levels that too few customers have."""
     fit, names = table.copy(), pd.Series(table.columns, dtype=str)
     for _, block in names[names.str.contains(IS, regex=False)].groupby(names.map(category_of)):
         shares = table[list(block)]

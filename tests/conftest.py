@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections import Counter
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import ibis
@@ -45,6 +45,16 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 MIDDLES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
+
+
+@contextmanager
+def door_of(new):
+    """Set the door for the length of a `with` block."""
+    use_door(lambda: new)
+    try:
+        yield new
+    finally:
+        use_door(Door)
 
 
 def aggregate_customers(purchases, as_of, window_days=0, categories=()):
