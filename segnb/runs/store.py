@@ -289,9 +289,9 @@ class Workspace(Run):
         """
         if isinstance(value, pd.DataFrame) and not len(value.columns):
             return
-        fit = door().disclosed(value) if name in _GOES_OUT else value
+        safe = door().disclosed(value) if name in _GOES_OUT else value
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](fit, path))
+        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](safe, path))
 
     def sizes(self) -> pd.Series:
         """Return the number of customers of each segment; none where step 3 hasn't given any yet."""
