@@ -225,7 +225,7 @@ def runs() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error that a person can put right is one line, not a traceback."""
+    """Run the command line; an error that a person can mend is one line, not a traceback."""
     try:
         app()
     except SegnbError as error:

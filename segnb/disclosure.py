@@ -1,7 +1,6 @@
-"""What may go out onto a page or into an artifact: figures that would tell of too few customers stay inside."""
+"""What may be shown on a page or written to an artifact: figures on too few customers are withheld."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +19,7 @@ _HARMLESS = {"k", "segment", "name", "customers", "share", "jaccard", "light"}
 
 @dataclass(frozen=True)
 class Door:
-    """The way out for tables, figures' inputs and cards; what few customers would be told of by stays inside.
+    """The way out for tables, figures' inputs and cards; it withholds figures on too few customers.
 
     Attributes
     ----------
@@ -72,7 +71,7 @@ class Door:
         return neighbour_means(points, max(self.min_cell, size))
 
     def disclosed(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table fit to go out; what it is about is told from its columns. A second time changes nothing.
+        """Return a table that is safe to show; its columns tell what it is about. A second time changes nothing.
 
         Parameters
         ----------
@@ -100,9 +99,9 @@ class Door:
         if self.min_cell <= 1:
             return table
         if ENTRANTS in table.index and LEAVERS in table:
-            return _fit_migration(table, self)
-        fit = next((fit for needed, fit in _FIT.items() if needed <= set(table)), _fit_segments)
-        return fit(table, self)
+            return _safe_migration(table, self)
+        make_safe = next((each for needed, each in _SAFE.items() if needed <= set(table)), _safe_segments)
+        return make_safe(table, self)
 
 
 _current: Callable[[], Door] = Door
@@ -125,86 +124,67 @@ def use_door(current: Callable[[], Door]) -> None:
     _current = current
 
 
-@contextmanager
-def door_of(new: Door) -> Iterator[Door]:
-    """Set the door for the length of a `with` block.
-
-    >>> with door_of(Door(10)):
-    ...     door().min_cell
-    10
-    >>> door().min_cell
-    1
-    """
-    before = _current
-    use_door(lambda: new)
-    try:
-        yield new
-    finally:
-        use_door(before)
-
-
-def _fit_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_segments(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     """Return a table with a row per segment without hidden figures; any other as it is."""
     segments = table["segment"] if "segment" in table else table.index.to_series()
     if table.index.name == "segment" and any(IS in str(name) for name in table):
-        table = _fit_levels(table, door)
+        table = _safe_levels(table, door)
     if segments.name != "segment" or not segments.is_unique or door.members(segments).all():
         return table
-    figures, fit = table.columns.difference(_HARMLESS), table.copy()
-    fit[figures] = table[figures].mask(~door.members(segments).to_numpy()[:, None].repeat(len(figures), axis=1))
-    return fit
+    figures = table[table.columns.difference(_HARMLESS)]
+    return table.assign(**figures.mask(~door.members(segments), axis=0))
 
 
-def _fit_levels(table: pd.DataFrame, door: Door) -> pd.DataFrame:
-    """Return a table of segments whose shares of levels of categories tell of nobody alone."""
-    fit, names = table.copy(), pd.Series(table.columns, dtype=str)
+def _safe_levels(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    """Return a table of segments without the shares of a category's levels that too few customers have."""
+    safe, names = table.copy(), pd.Series(table.columns, dtype=str)
     for _, block in names[names.str.contains(IS, regex=False)].groupby(names.map(category_of)):
         shares = table[list(block)]
         shares = shares if len(block) > 1 else shares.assign(others=1 - shares)
         counts = shares.mul(door.counts.reindex(shares.index), axis=0).round()
         hidden = withheld_cells(counts.to_numpy(), door.min_cell)[:, : len(block)]
-        fit[list(block)] = table[list(block)].mask(hidden)
-    return fit
+        safe[list(block)] = table[list(block)].mask(hidden)
+    return safe
 
 
-def _fit_rows(table: pd.DataFrame, door: Door, shown: pd.Series | bool = True) -> pd.DataFrame:
+def _safe_rows(table: pd.DataFrame, door: Door, shown: pd.Series | bool = True) -> pd.DataFrame:
     """Return the rows that may be shown, counted from 0 again if they were counted."""
     rows = table[door.members(table["segment"]) & shown]
     return rows.reset_index(drop=True) if isinstance(table.index, pd.RangeIndex) else rows
 
 
-def _fit_rules(table: pd.DataFrame, door: Door) -> pd.DataFrame:
-    return _fit_rows(table, door, table["precision"] * table["customers"] >= door.min_cell)
+def _safe_rules(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    return _safe_rows(table, door, table["precision"] * table["customers"] >= door.min_cell)
 
 
-def _fit_profiles(table: pd.DataFrame, door: Door) -> pd.DataFrame:
-    parts = [_fit_shares(part, door) for _, part in table.groupby("column", sort=False)]
-    fit = pd.concat([table.head(0), *parts], ignore_index=True)
-    figures = fit.columns.intersection(["mean", "median", "share", "lift"])
-    fit.loc[~door.members(fit["segment"]), figures] = np.nan
-    return fit
+def _safe_profiles(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    parts = [_safe_shares(part, door) for _, part in table.groupby("column", sort=False)]
+    safe = pd.concat([table.head(0), *parts], ignore_index=True)
+    figures = safe.columns.intersection(["mean", "median", "share", "lift"])
+    safe.loc[~door.members(safe["segment"]), figures] = np.nan
+    return safe
 
 
-def _fit_shares(part: pd.DataFrame, door: Door) -> pd.DataFrame:
-    """Return the shares of a category's levels fit to go out; numbers, and what went out before, as they are."""
+def _safe_shares(part: pd.DataFrame, door: Door) -> pd.DataFrame:
+    """Return shares of a category's levels that are safe to show; numbers, and what is safe already, as they are."""
     if "share" not in part or part["share"].isna().any():
         return part
     shares = part.pivot(index="segment", columns="level", values="share")
     counts = _folded(shares.mul(door.counts[shares.index], axis=0).round(), door.min_cell)
     shown = counts.div(counts.sum(axis=1), axis=0).mask(withheld_cells(counts.to_numpy(), door.min_cell))
-    fit = shown.stack(future_stack=True).rename("share").reset_index()
-    fit = fit.assign(column=part["column"].iloc[0], role="descriptor")
-    fit["overall"] = fit["level"].map(counts.sum() / counts.to_numpy().sum())
-    return fit.assign(lift=fit["share"] / fit["overall"]).reindex(columns=part.columns)
+    safe = shown.stack(future_stack=True).rename("share").reset_index()
+    safe = safe.assign(column=part["column"].iloc[0], role="descriptor")
+    safe["overall"] = safe["level"].map(counts.sum() / counts.to_numpy().sum())
+    return safe.assign(lift=safe["share"] / safe["overall"]).reindex(columns=part.columns)
 
 
-def _fit_category_effects(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_category_effects(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     shown = pd.Series(True, index=table.index)
     for _, part in table.groupby("descriptor", sort=False) if "customers" in table else ():
         counts = _folded(part.pivot(index="segment", columns="level", values="customers"), door.min_cell)
         told = counts.mask(withheld_cells(counts.to_numpy(), door.min_cell)).stack()
         shown[part.index] = pd.MultiIndex.from_frame(part[["segment", "level"]]).isin(told.dropna().index)
-    return _fit_rows(table, door, shown).drop(columns="customers", errors="ignore")
+    return _safe_rows(table, door, shown).drop(columns="customers", errors="ignore")
 
 
 def _folded(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
@@ -216,16 +196,16 @@ def _folded(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     return counts.T.groupby(lambda level: OTHER_LEVELS if level in rare else level).sum().T
 
 
-def _fit_months(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_months(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     return table.astype(float).mask(table["customers"].between(1, door.min_cell - 1), axis=0)
 
 
-def _fit_outcomes(table: pd.DataFrame, door: Door) -> pd.DataFrame:
-    parts = [_fit_rates(part, door) for _, part in table.groupby("outcome", sort=False)]
+def _safe_outcomes(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+    parts = [_safe_rates(part, door) for _, part in table.groupby("outcome", sort=False)]
     return pd.concat(parts) if parts else table
 
 
-def _fit_rates(part: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_rates(part: pd.DataFrame, door: Door) -> pd.DataFrame:
     """Return what an outcome came to in each segment, without rates of or in too few customers."""
     hidden = part["segment"].isin(Door(door.min_cell, part.set_index("segment")["customers"]).hidden).to_numpy()
     if IS in part["outcome"].iloc[0]:
@@ -235,16 +215,16 @@ def _fit_rates(part: pd.DataFrame, door: Door) -> pd.DataFrame:
     return part.assign(**part[figures].mask(pd.Series(hidden, index=part.index), axis=0))
 
 
-def _fit_matches(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_matches(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     figures = table[table.columns.intersection(["shared", "jaccard", "overlap"])].astype(float)
     return table.assign(**figures.mask(table["shared"].between(1, door.min_cell - 1), axis=0))
 
 
-def _fit_migration(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_migration(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     return table.astype(float).mask(_withheld_moves(table, door.min_cell))
 
 
-def _fit_moves(table: pd.DataFrame, door: Door) -> pd.DataFrame:
+def _safe_moves(table: pd.DataFrame, door: Door) -> pd.DataFrame:
     counts = table.pivot(index="before", columns="after", values="customers").fillna(0)
     rows, columns = (sorted(side, key=lambda name: (isinstance(name, str), name)) for side in counts.axes)
     hidden = _withheld_moves(counts.loc[rows, columns], door.min_cell)
@@ -259,15 +239,15 @@ def _withheld_moves(counts: pd.DataFrame, min_cell: int) -> np.ndarray:
     return withheld_cells(counts.astype(float).mask(nobody).to_numpy(), min_cell)
 
 
-_FIT = {
-    frozenset({"segment", "column"}): _fit_profiles,
-    frozenset({"segment", "descriptor", "level"}): _fit_category_effects,
-    frozenset({"segment", "feature"}): _fit_rows,
-    frozenset({"segment", "rule", "precision", "customers"}): _fit_rules,
-    frozenset({"outcome", "segment", "rate"}): _fit_outcomes,
-    frozenset({"previous", "current", "shared"}): _fit_matches,
-    frozenset({"before", "after", "customers"}): _fit_moves,
-    frozenset({"orders", "customers", "sum"}): _fit_months,
+_SAFE = {
+    frozenset({"segment", "column"}): _safe_profiles,
+    frozenset({"segment", "descriptor", "level"}): _safe_category_effects,
+    frozenset({"segment", "feature"}): _safe_rows,
+    frozenset({"segment", "rule", "precision", "customers"}): _safe_rules,
+    frozenset({"outcome", "segment", "rate"}): _safe_outcomes,
+    frozenset({"previous", "current", "shared"}): _safe_matches,
+    frozenset({"before", "after", "customers"}): _safe_moves,
+    frozenset({"orders", "customers", "sum"}): _safe_months,
 }
 
 

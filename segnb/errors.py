@@ -4,7 +4,7 @@ from segnb.text import visible
 
 
 class SegnbError(Exception):
-    """Something the person running segnb can put right, said in one line.
+    """A fault that the person running segnb can mend, in one line.
 
     >>> str(SegnbError("column 'a\\nb' is missing"))
     "column 'a b' is missing"

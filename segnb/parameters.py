@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, ValidationInfo, model_validator
 
 from segnb.errors import DataError
-from segnb.paths import EMBEDDED, LAB, LATEST, find_file, holds_secret, shown
+from segnb.paths import EMBEDDED, FAILED, LAB, LATEST, find_file, holds_secret, shown
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A whole run name: at most 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit."""
@@ -30,24 +30,89 @@ _HALF = re.compile(r"[\ud800-\udfff]"), re.compile(r"(?<!\\)\\ud[89a-f][0-9a-f]{
 _NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What reading YAML raises; a ValueError where a date isn't in the calendar."""
 
+
+def _as_written(value: Any) -> Any:
+    """Return a number, a date, yes or no as the text in the file that YAML read it from."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float, date)) else value
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _check_date(value: str) -> str:
+    try:
+        if value:
+            date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("a date is written year-month-day, as in 2026-07-01") from None
+    return value
+
+
+def _check_ordered(value: dict[str, list[str]]) -> dict[str, list[str]]:
+    for name, levels in value.items():
+        different = {each.strip().lower() for each in levels}
+        if len(levels) < 2 or len(different) < len(levels):
+            raise ValueError(f"{name}: at least two levels, each once, from low to high; found {levels!r}")
+    return value
+
+
+def _check_engine(value: str) -> str:
+    if "://" not in value:
+        raise ValueError("an address is written kind://…, as in duckdb:// or postgres://user@host/database")
+    try:
+        urlsplit(value)
+    except ValueError as error:
+        raise ValueError(f"this isn't an address: {error}") from None
+    if holds_secret(value):
+        usual = "for PostgreSQL the variable PGPASSWORD or the file ~/.pgpass"
+        raise ValueError(f"it holds a secret; leave that to the environment or the usual files, {usual}")
+    return value
+
+
+def _check_run_name(value: str, info: ValidationInfo) -> str:
+    new = info.field_name == "run"
+    if (new or value) and not RUN_NAME.fullmatch(value):
+        raise ValueError("a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64")
+    if new and value.endswith(FAILED):
+        raise ValueError(f"names ending in {FAILED} are kept for what failed runs leave; take another name")
+    if value in TAKEN and (new or value != LATEST):
+        raise ValueError(TAKEN[value])
+    return value
+
+
+def _check_names(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    for number, name in value.items():
+        if not str(number).isdecimal() or int(number) < 1:
+            raise ValueError(f"segments are numbered 1, 2, …; found {number!r}")
+        if not str(name or "").strip():
+            raise ValueError(f"segment {number} has an empty name; name it, or leave it out")
+    return {int(number): name for number, name in value.items()}
+
+
 _Role = Literal["order", "date", "amount", "quantity", "price", "total", "refunded", "product", "category", "discount"]
 _Writing = Literal[
     "delimiter", "encoding", "decimal", "thousands", "currency", "dates", "zone", "fill", "ids", "sheet", "sha256"
 ]
+_Text = Annotated[str, BeforeValidator(_as_written)]
+_Levels = dict[_Text, Annotated[list[_Text], BeforeValidator(_as_list)]]
+_RunName = Annotated[str, AfterValidator(_check_run_name)]
 _Count = Annotated[int, Field(ge=1)]
 _Weight = Annotated[float, Field(gt=0, lt=1e6)]
 
 
-class Parameters(BaseModel):
+class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True):
     """Every parameter with its type, allowed values and default; the notebooks declare the same ones.
 
     >>> Parameters(k=5).k
     5
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-    run: str = "shop"
+    run: _RunName = "shop"
     """name of the run: letters, digits, . _ -"""
     seed: int = Field(0, ge=0, lt=2**31)
     """every random choice starts from it"""
@@ -70,25 +135,25 @@ class Parameters(BaseModel):
     """what the log's columns mean"""
     reading: dict[_Writing, str] = {}
     """how files are written: delimiter, encoding, decimal, thousands, currency, dates, zone, fill, ids, …"""
-    only: dict[str, list[str]] = {}
+    only: _Levels = {}
     """rows to keep, by the values of a column: {Status: [paid]}"""
-    ordered: dict[str, list[str]] = {}
+    ordered: Annotated[_Levels, AfterValidator(_check_ordered)] = {}
     """levels that have an order, from low to high: {size: [small, medium, large]}"""
-    as_of: str = ""
+    as_of: Annotated[str, AfterValidator(_check_date)] = ""
     """date of the snapshot, 2026-07-01; empty for the day after the last purchase"""
     window_days: int = Field(365, ge=0, le=36_500)
     """days of purchases that count before as_of; 0 for all of them"""
     returns: Literal["net", "exclude"] = "net"
     """net (returns reduce spend) or exclude (such lines are left out)"""
-    engine: str = EMBEDDED
+    engine: Annotated[str, AfterValidator(_check_engine)] = EMBEDDED
     """where the tables live: duckdb://, or another engine's address"""
-    features: list[str] = []
+    features: list[_Text] = []
     """columns to cluster on; empty for every numeric behaviour"""
-    descriptors: list[str] = []
+    descriptors: list[_Text] = []
     """columns to describe segments by; empty for the others"""
-    outcomes: list[str] = []
+    outcomes: list[_Text] = []
     """columns that tell what came of it, such as churned: they are compared between segments and never make them"""
-    exclude: list[str] = []
+    exclude: list[_Text] = []
     """columns to leave out"""
     missing: Literal["median", "most_frequent", "drop", "indicator"] = "median"
     """median, most_frequent, drop, indicator"""
@@ -116,7 +181,7 @@ class Parameters(BaseModel):
     """the evidence uses this many rows at most, and says so"""
     min_share: float = Field(0.02, ge=0, lt=0.5)
     """smallest segment worth having, as a share of the customers"""
-    start_from: str = ""
+    start_from: _RunName = ""
     """run whose centres to start from; empty for none"""
     x_axis: str = ""
     """feature across the scatter plot; empty for the one that separates most"""
@@ -124,86 +189,16 @@ class Parameters(BaseModel):
     """feature up the scatter plot; empty for the next one"""
     value: str = "spend"
     """column whose total the segments share; empty for none"""
-    names: dict[int, str] = {}
+    names: Annotated[dict[int, str], BeforeValidator(_check_names)] = {}
     """your names for segments, {1: "Regulars"}"""
     min_cell: _Count = 10
     """figures on fewer customers are withheld"""
-    previous: str = ""
+    previous: _RunName = ""
     """earlier run to compare with; empty for this log as of lookback_days ago"""
     lookback_days: _Count = 90
     """how far back the comparison with the same log goes"""
     replay_months: int = Field(6, ge=0, le=60)
     """months of the log to replay at most; 0 for none"""
-
-    @field_validator("as_of")
-    @classmethod
-    def _check_as_of(cls, value: str) -> str:
-        if value:
-            try:
-                date.fromisoformat(value)
-            except ValueError:
-                raise ValueError("a date is written year-month-day, as in 2026-07-01") from None
-        return value
-
-    @field_validator("features", "descriptors", "outcomes", "exclude", mode="before")
-    @classmethod
-    def _check_columns(cls, value: Any) -> Any:
-        """Take columns that are called by a number, which YAML reads as one."""
-        return [str(name) if type(name) is int else name for name in value] if isinstance(value, list) else value
-
-    @field_validator("only", "ordered", mode="before")
-    @classmethod
-    def _check_levels(cls, value: Any) -> Any:
-        """Take values that YAML reads as numbers or as yes and no as the texts that stand in the file."""
-        if not isinstance(value, dict):
-            return value
-        lists = {str(name): each if isinstance(each, list) else [each] for name, each in value.items()}
-        return {name: [_as_written(one) for one in each] for name, each in lists.items()}
-
-    @field_validator("ordered")
-    @classmethod
-    def _check_ordered(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        for name, levels in value.items():
-            different = {each.strip().lower() for each in levels}
-            if len(levels) < 2 or len(different) < len(levels):
-                raise ValueError(f"{name}: at least two levels, each once, from low to high; found {levels!r}")
-        return value
-
-    @field_validator("engine")
-    @classmethod
-    def _check_engine(cls, value: str) -> str:
-        if "://" not in value:
-            raise ValueError("an address is written kind://…, as in duckdb:// or postgres://user@host/database")
-        try:
-            urlsplit(value)
-        except ValueError as error:
-            raise ValueError(f"this isn't an address: {error}") from None
-        if holds_secret(value):
-            usual = "for PostgreSQL the variable PGPASSWORD or the file ~/.pgpass"
-            raise ValueError(f"it holds a secret; leave that to the environment or the usual files, {usual}")
-        return value
-
-    @field_validator("run", "start_from", "previous")
-    @classmethod
-    def _check_run_names(cls, value: str, info: ValidationInfo) -> str:
-        new = info.field_name == "run"
-        if (new or value) and not RUN_NAME.fullmatch(value):
-            raise ValueError("a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64")
-        if value in TAKEN and (new or value != LATEST):
-            raise ValueError(TAKEN[value])
-        return value
-
-    @field_validator("names", mode="before")
-    @classmethod
-    def _check_names(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            for number in value:
-                if not str(number).isdecimal() or int(number) < 1:
-                    raise ValueError(f"segments are numbered 1, 2, …; found {number!r}")
-                if not str(value[number] or "").strip():
-                    raise ValueError(f"segment {number} has an empty name; name it, or leave it out")
-            return {int(number): name for number, name in value.items()}
-        return value
 
     @property
     def tried(self) -> range:
@@ -223,10 +218,6 @@ class Parameters(BaseModel):
         if not self.customers and not self.purchases:
             raise ValueError("customers and purchases are both empty; give at least one table")
         return self
-
-
-def _as_written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 PARAMETERS = Parameters.model_fields
@@ -312,16 +303,16 @@ def _fault_message(fault: Mapping[str, Any]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML in which each name stands once and nothing stands for something else."""
+    """Reads YAML without aliases and without a name given twice."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases, of which a few lines can stand for more than any memory holds."""
+        """Refuse aliases: a few lines of them can unfold to more than memory holds."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not read; write the value itself")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict:
-        """Refuse a name that stands twice, of which one would be lost."""
+        """Refuse a name given twice: one of its two values would be lost."""
         names = [key.value for key, _ in node.value]
         if twice := sorted({str(name) for name in names if names.count(name) > 1}):
             raise yaml.YAMLError(f"{', '.join(twice)} stands there more than once")

@@ -54,7 +54,7 @@ def shown(address: str) -> str:
 
 
 def _split(address: str) -> SplitResult:
-    """Return the parts of an address; one that is none has a kind and nothing else that could be shown."""
+    """Return the parts of an address; of one that can't be read only its kind."""
     try:
         return urlsplit(address)
     except ValueError:
@@ -199,7 +199,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(beside)
-        sync_file(beside)
+        sync(beside)
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -244,14 +244,8 @@ def why(error: OSError) -> str:
     return error.strerror or " ".join(str(error).split()) or type(error).__name__
 
 
-def sync_file(path: Path) -> None:
-    """Bring a file to the disk."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Bring a folder's list of names to the disk."""
+def sync(path: Path) -> None:
+    """Bring a file, or a folder's list of names, to the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -104,7 +104,7 @@ def as_labels(labels: ArrayLike, index: pd.Index) -> pd.Series:
 
 
 def is_number(column: pd.Series) -> bool:
-    """Return whether a column holds numbers; yes and no are none.
+    """Return whether a column holds numbers; yes and no don't count.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections import Counter
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import ibis
@@ -51,6 +51,16 @@ def open_purchases(source, columns, customer_id, **given):
     """Return a purchase log, opened as a run without a customer table opens it."""
     named = {"customers": "", "purchases": source, "purchase_columns": columns, "customer_id": customer_id}
     return open_log(check_parameters(named | given))
+
+
+@contextmanager
+def door_of(new):
+    """Set the door for the length of a `with` block."""
+    use_door(lambda: new)
+    try:
+        yield new
+    finally:
+        use_door(Door)
 
 
 def aggregate_customers(purchases, as_of, window_days=0, categories=()):

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import door_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from segnb.disclosure import OTHER_LEVELS, Door, door, door_of, use_door, withheld_cells
+from segnb.disclosure import OTHER_LEVELS, Door, door, use_door, withheld_cells
 from segnb.interpret import category_effects, describe_by_rules, effects, profiles, segment_sizes
 from segnb.iterate import match_segments, migration, value_moved
 from segnb.notebook import Table

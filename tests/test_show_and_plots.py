@@ -5,13 +5,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import door_of
 from sklearn.decomposition import PCA
 
 from segnb import notebook as show
 from segnb import plots
 from segnb.choose_k import decide, evidence, line_density, segment_flows, segment_stability
 from segnb.cluster import fit_segments
-from segnb.disclosure import Door, door_of
+from segnb.disclosure import Door
 from segnb.interpret import centre_scores, profiles, segment_sizes
 from segnb.iterate import drift, migration
 from segnb.parameters import Parameters

@@ -7,12 +7,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import nbformat
 from nbconvert.filters import markdown2html
 
 from segnb.errors import DataError
-from segnb.pages import TEMPLATES, render
+from segnb.pages import render
 from segnb.paths import STEPS, find_file, notebook_path, outputs_folder, writable, write_whole
 from segnb.runs.kernels import LEARNERS, load_notebook
 
@@ -70,7 +69,7 @@ def _write_all(folder: Path) -> None:
         _write_copy(folder / copy, leave_out)
     parts = workshop_parts()
     for name in ("guide", "handout"):
-        text = _text(f"{name}.md.j2", parts)
+        text = render(f"{name}.md.j2", parts=parts, minutes=sum(part.minutes for part in parts))
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
         page = render("paper.html.j2", title=f"Customer segmentation: {name}", body=markdown2html(text))
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
@@ -109,13 +108,6 @@ def _write_copy(folder: Path, leave_out: set[str]) -> None:
 
 def _tags(cell: nbformat.NotebookNode) -> set[str]:
     return set(cell.metadata.get("tags", []))
-
-
-def _text(template: str, parts: list[Part]) -> str:
-    plain = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, keep_trailing_newline=True
-    )
-    return plain.get_template(template).render(parts=parts, minutes=sum(part.minutes for part in parts))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What learners' answers are held against: a property that must be true, and a hint where it is not.
+"""Checks of learners' answers: each tests a property that must be true, and gives a hint where it isn't.
 
 No check raises: an answer that cannot be looked at gets a hint as well. Where several answers are right, all of them
 pass; the segments' numbers never matter.
@@ -18,8 +18,6 @@ from segnb.cluster import fit_segments
 from segnb.iterate import Changes, Snapshot
 from segnb.notebook.show import Text
 from segnb.paths import find_file
-
-_TRUTH = "data/shop_truth.csv"
 
 _WISHES = ("loyal", "potential", "premium", "best", "vip", "valuable", "champion")
 """Words that say what we hope for, and not what customers do."""
@@ -88,9 +86,8 @@ def check_elbow(answer: int, evidence: pd.DataFrame) -> str:
 def check_twin(answer: Any) -> str:
     """Check what is said of customers without any groups: one segment, or any verdict but "natural"."""
     word = str(getattr(answer, "verdict", answer)).strip().lower()
-    if word in ("1", "none", "constructed", "reproducible"):
-        return ""
-    return "the twin was drawn from one cloud; which verdict, or which k, says that there is nothing to find?"
+    hint = "the twin was drawn from one cloud; which verdict, or which k, says that there is nothing to find?"
+    return "" if word in ("1", "none", "constructed", "reproducible") else hint
 
 
 @_check
@@ -156,7 +153,7 @@ def check_scaler(answer: float, now: Snapshot) -> str:
 
 def planted_truth() -> pd.Series:
     """Return the planted segment of each customer of the built-in shop, which nobody knows in life."""
-    return pd.read_csv(find_file(_TRUTH)).set_index("customer_id")["segment"]
+    return pd.read_csv(find_file("data/shop_truth.csv"), index_col="customer_id")["segment"]
 
 
 @_check

@@ -1,10 +1,11 @@
-"""Panels for JupyterLab: a slider or a choice redraws a figure at once; in a report its still picture stands there."""
+"""Panels for JupyterLab: a slider or a choice redraws a figure at once; a report has its still picture."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
+import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -31,32 +32,26 @@ class Panel:
 
     def __init__(self, controls: Mapping[str, Any], draw: Callable[..., Figure], words: Callable[..., str]):
         self.controls = dict(controls)
-        self.words = words
         self._picture = lru_cache(maxsize=64)(lambda **chosen: Picture(draw(**chosen), words(**chosen)))
-        self._widget = None
 
     @property
     def picture(self) -> Picture:
         """The figure for the present values."""
         return self._picture(**{name: control.value for name, control in self.controls.items()})
 
-    @property
-    def widget(self):
+    @cached_property
+    def widget(self) -> ipywidgets.VBox:
         """The controls, the figure and the sentence, one below the other."""
-        if self._widget is None:
-            import ipywidgets
+        first = self.picture
+        image = ipywidgets.Image(value=first.png, format="png", width=first.width)
+        sentence = ipywidgets.Label(value=first.alt)
 
-            first = self.picture
-            image = ipywidgets.Image(value=first.png, format="png", width=first.width)
-            sentence = ipywidgets.Label(value=first.alt)
+        def follow(_change: object) -> None:
+            image.value, sentence.value = self.picture.png, self.picture.alt
 
-            def follow(_change: object) -> None:
-                image.value, sentence.value = self.picture.png, self.picture.alt
-
-            for control in self.controls.values():
-                control.observe(follow, names="value")
-            self._widget = ipywidgets.VBox([ipywidgets.HBox(list(self.controls.values())), image, sentence])
-        return self._widget
+        for control in self.controls.values():
+            control.observe(follow, names="value")
+        return ipywidgets.VBox([ipywidgets.HBox(list(self.controls.values())), image, sentence])
 
     def __repr__(self) -> str:
         return f"Panel: {self.picture.alt}"
@@ -87,9 +82,9 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
     """
     spread = rows.groupby(labelings[k]).mean().var().sort_values(ascending=False, kind="stable").index
     controls = {
-        "k": _control("SelectionSlider", "segments k", sorted(labelings), k),
-        "x": _control("Dropdown", "across", _labelled(rows), spread[0]),
-        "y": _control("Dropdown", "up", _labelled(rows), spread[min(1, len(spread) - 1)]),
+        "k": _control(ipywidgets.SelectionSlider, "segments k", sorted(labelings), k),
+        "x": _control(ipywidgets.Dropdown, "across", _labelled(rows), spread[0]),
+        "y": _control(ipywidgets.Dropdown, "up", _labelled(rows), spread[min(1, len(spread) - 1)]),
     }
     figures = evidence.set_index("k")
 
@@ -131,8 +126,8 @@ def look_into(
         return None
     called = [(f"{segment} · {names.get(segment, '')}", segment) for segment in scores.index]
     controls = {
-        "segment": _control("Dropdown", "segment", called, scores.index[0]),
-        "column": _control("Dropdown", "closely", _labelled(scores), scores.iloc[0].abs().idxmax()),
+        "segment": _control(ipywidgets.Dropdown, "segment", called, scores.index[0]),
+        "column": _control(ipywidgets.Dropdown, "closely", _labelled(scores), scores.iloc[0].abs().idxmax()),
     }
 
     def draw(segment: int, column: str) -> Figure:
@@ -152,8 +147,6 @@ def _labelled(table: pd.DataFrame) -> list[tuple[str, str]]:
     return [(label(name), name) for name in table]
 
 
-def _control(kind: str, words: str, options: Sequence, value: object) -> Any:
-    import ipywidgets
-
+def _control(kind: type, words: str, options: Sequence, value: object) -> Any:
     style = {"description_width": "initial"}
-    return getattr(ipywidgets, kind)(options=options, value=value, description=words, style=style)
+    return kind(options=options, value=value, description=words, style=style)

@@ -30,7 +30,7 @@ _DPI = 96
 class Table:
     """A DataFrame as a person reads it: numbers with sensible digits, shares in percent, nothing unescaped.
 
-    What would tell of too few customers is left out on the way, see `segnb.disclosure`.
+    Figures on too few customers are left out, see `segnb.disclosure`.
 
     Parameters
     ----------
@@ -156,8 +156,8 @@ class Picture:
 def start(namespace: Mapping[str, Any]) -> tuple[Parameters, Workspace]:
     """Check a notebook's parameters, let what it shows look like the rest, and return parameters and files.
 
-    From here on a DataFrame that ends a cell is shown as a `Table` and a figure as a `Picture`. In a report nothing
-    that tells of fewer than `min_cell` customers is shown or written; by hand everything is.
+    From here on a DataFrame that ends a cell is shown as a `Table` and a figure as a `Picture`. In a report
+    figures on fewer than `min_cell` customers are neither shown nor written; by hand everything is.
 
     Parameters
     ----------

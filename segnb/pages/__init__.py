@@ -29,7 +29,7 @@ def _shown(value: object) -> object:
 
 
 def render(template: str, **values: object) -> str:
-    """Return a page made from a template; all text is escaped, and what is unseen in it shown.
+    """Return a page made from a template; all text in HTML is escaped, and what is unseen in it shown.
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ def render(template: str, **values: object) -> str:
     >>> "&lt;b&gt;" in render("paper.html.j2", title="<b>", body="")
     True
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, finalize=_shown)
+    loader, escaped = jinja2.FileSystemLoader(TEMPLATES), jinja2.select_autoescape(["html.j2"])
+    environment = jinja2.Environment(loader=loader, autoescape=escaped, finalize=_shown)
     environment.filters["percent"] = lambda share: "–" if share is None else percent(share)
     return environment.get_template(template).render(look=look(), **values)

@@ -123,15 +123,14 @@ def _bars(effects: pd.DataFrame, cards: list[dict[str, Any]]) -> dict[int, dict[
 
 def _pictures(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the figures of the notebooks' cells with a tag `summary-NAME`, by that name."""
+    cells = [cell for path in sorted(folder.glob("*.ipynb")) for cell in nbformat.read(path, as_version=4).cells]
+    tagged = [(tag, cell) for cell in cells for tag in cell.metadata.get("tags", []) if tag.startswith("summary-")]
     found = {}
-    for path in sorted(folder.glob("*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
-            names = [
-                tag.removeprefix("summary-") for tag in cell.metadata.get("tags", []) if tag.startswith("summary-")
-            ]
-            figures = [each for each in cell.get("outputs", []) if "image/png" in each.get("data", {})] if names else []
-            for output in figures[:1]:
-                found[names[0]] = output.metadata.get("image/png", {}) | {"png": output.data["image/png"]}
+    for tag, cell in tagged:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                about = output.metadata.get("image/png", {}) | {"png": output.data["image/png"]}
+                found.setdefault(tag.removeprefix("summary-"), about)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Runs: their folders and artifacts, and carrying the notebooks out."""
+"""Runs: their folders and artifacts, and the kernels that run the notebooks."""
 
 import multiprocessing
 import os
@@ -36,7 +36,7 @@ def warm_up() -> None:
 
 
 def be_kernel(connection_file: str, env: Mapping[str, str], folder: str) -> None:
-    """Be a kernel until the process that asked for it is gone; it stands here since a kernel needs no more of `runs`.
+    """Be a kernel until the process that asked for it is gone; it is here so that a kernel imports no more of `runs`.
 
     Parameters
     ----------

@@ -43,7 +43,8 @@ def fresh_kernels(number: int, env: Mapping[str, str], folder: str) -> Iterator[
         yield kernels
     finally:
         for kernel in kernels:
-            _end(kernel)
+            with suppress(RuntimeError):  # it has ended
+                run_sync(kernel.shutdown_kernel)(now=True)
 
 
 def execute(
@@ -51,9 +52,9 @@ def execute(
     notebook: NotebookNode,
     output: Path,
     values: dict[str, Any],
-    on_cell: Callable[[], None] = lambda: None,
+    on_cell: Callable[[], None],
 ) -> None:
-    """Let papermill execute a notebook in a kernel, which is ended in any case, and write it to `output`.
+    """Let papermill execute a notebook in a kernel, end the kernel, and write the notebook to `output`.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def execute(
         The executed notebook, partial if a cell fails.
     values : dict of str to object
         For the parameters cell.
-    on_cell : callable, optional
+    on_cell : callable
         Called after each cell.
 
     Raises
@@ -74,24 +75,18 @@ def execute(
     RunError
         If a cell failed otherwise, or the kernel died.
     """
-    given = {"engine_name": "segnb", "kernel_name": "python3", "km": kernel}
-    given["on_cell_complete"] = lambda cell, cell_index: on_cell()
+    client = {"km": kernel, "startup_timeout": 120, "shutdown_kernel": "immediate"}
+    client["on_cell_complete"] = lambda cell, cell_index: on_cell()
     try:
-        papermill.execute_notebook(notebook, output, values, progress_bar=False, **given)
+        papermill.execute_notebook(
+            notebook, output, values, "segnb", kernel_name="python3", progress_bar=False, client=client
+        )
     except papermill.PapermillExecutionError as error:
         raise _readable(error, output.stem) from None
     except RuntimeError as error:  # nbclient's, or jupyter_client's if it died before its first cell
         if "died" not in str(error):
             raise
         raise RunError(f"{output.stem}: the kernel died, which mostly means that memory ran out") from None
-    finally:
-        _end(kernel)
-
-
-def _end(kernel: AsyncKernelManager) -> None:
-    """End a kernel at once; that it is gone already is not an error."""
-    with suppress(RuntimeError):
-        run_sync(kernel.shutdown_kernel)(now=True)
 
 
 class _Forked(LocalProvisioner):
@@ -125,7 +120,7 @@ class _Child:
         return self.process.exitcode
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal; one that has ended hears nothing."""
+        """Send it a signal, unless it has ended."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
@@ -134,11 +129,9 @@ class _ForkedEngine(Engine):
     """papermill's own engine, but with a kernel that is running already."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **given: Any) -> NotebookNode:
-        """Execute the notebook in a kernel of the manager `km`."""
-        own = {name: given[name] for name in ("km", "on_cell_complete")} | {"kernel_name": kernel_name}
-        client = PapermillNotebookClient(nb_man, startup_timeout=120, shutdown_kernel="immediate", **own)
-        return client.execute(cleanup_kc=True)
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, client: dict[str, Any], **given: Any):
+        """Execute the notebook by a client with these options, the manager of the kernel among them."""
+        return PapermillNotebookClient(nb_man, kernel_name=kernel_name, **client).execute(cleanup_kc=True)
 
 
 papermill_engines.register("segnb", _ForkedEngine)

@@ -4,9 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from os.path import isfile
@@ -14,15 +12,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import rich.progress
-from nbformat import NotebookNode
 from rich.console import Console
 
 from segnb.errors import DataError, RunError, SegnbError
 from segnb.pages.report import write_all_runs, write_index, write_page
-from segnb.parameters import Parameters, check_parameters
+from segnb.parameters import PARAMETERS, Parameters, check_parameters
 from segnb.paths import SCRATCH, STAGE, STEPS, find_file, is_file, notebook_path, project_folder, sha256, shown, why
 from segnb.runs.kernels import AsyncKernelManager, declared_parameters, execute, fresh_kernels, load_notebook
-from segnb.runs.stage import Stage, open_steps, undisturbed
+from segnb.runs.stage import Stage, open_steps
 from segnb.runs.store import MANIFEST, WRITTEN_BY, check_earlier, check_file, read_manifest, resolved
 
 _VERSIONED = ("segnb", "pandas", "numpy", "scikit-learn", "matplotlib", "seaborn", "yellowbrick", "papermill", "duckdb")
@@ -48,16 +45,6 @@ class Progress(rich.progress.Progress):
             print(words, file=self.console.file, flush=True)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One run on its way: its parameters, the steps to run, what will stand in `run.json`, what is taken over."""
-
-    parameters: Parameters
-    steps: Sequence[str]
-    manifest: dict[str, Any]
-    continues: Path | None = None
-
-
 def run_workflow(
     values: Mapping[str, Any],
     progress: Progress,
@@ -76,7 +63,7 @@ def run_workflow(
     first, last : str, optional
         Steps to begin and end with; with `first` the run's earlier steps are taken as they are.
     guard : callable, default nullcontext
-        Makes the context in which the steps are run from what removes an unfinished run, as
+        Makes the context in which the run is made and published from what removes an unfinished run, as
         `segnb.runs.stage.ended_by_signals` does.
 
     Raises
@@ -90,34 +77,33 @@ def run_workflow(
     named = {name: values[name] for name in values if name == "run"}
     with Stage(check_parameters(named if first else values).run) as stage:
         steps = _steps(first, last)
-        if first:
-            job = _continued_job(stage.earlier(STEPS[: STEPS.index(first)]), values, steps)
+        earlier = stage.earlier(STEPS[: STEPS.index(first)]) if first else None
+        if earlier:
+            manifest = _continued(earlier, values, steps)
         else:
             _check_no_less(stage.published, steps)
-            job = _new_job(values, steps)
-        folder = stage.open(job.continues, _made_from(steps[0]))
-        try:
-            with guard(stage.discard):
-                _run_steps(job, stage, progress)
-                _check_unchanged(job)
-                job.manifest["finished"] = _now()
-                write_index(folder, job.manifest)
-        except (RunError, OSError) as error:
-            words = str(error) if isinstance(error, RunError) else f"cannot go on ({why(error)})"
-            remains = stage.keep_remains(job.manifest | {"state": "failed", "error": words})
-            raise RunError(f"{words} (kept: {_shown(remains)})" if remains else words) from None
-        with undisturbed():
-            published = stage.publish(job.manifest | {"state": "complete"})
+            manifest = _begun(values)
+        folder = stage.open(earlier, _made_from(steps[0]))
+        with guard(stage.discard):
+            try:
+                _run_steps(steps, manifest, stage, progress)
+                if not earlier:
+                    _check_unchanged(manifest)
+                manifest["finished"] = _now()
+                write_index(folder, manifest)
+            except (RunError, OSError) as error:
+                words = str(error) if isinstance(error, RunError) else f"cannot go on ({why(error)})"
+                remains = stage.keep_remains(manifest | {"state": "failed", "error": words})
+                raise RunError(f"{words} (kept: {_shown(remains)})" if remains else words) from None
+            published = stage.publish(manifest | {"state": "complete"})
     with suppress(OSError, SegnbError):  # published it is, whether or not there is room for that page
         write_all_runs()
     return published
 
 
-def _check_unchanged(job: _Job) -> None:
+def _check_unchanged(manifest: Mapping[str, Any]) -> None:
     """Refuse to publish what was made from files that changed while it was made."""
-    read = {name: digest for name, digest in job.manifest["inputs"].items() if not digest.startswith("a table of ")}
-    changed = [name for name, digest in read.items() if not job.continues and sha256(find_file(name)) != digest]
-    if changed:
+    if changed := _changed(check_parameters(manifest["parameters"]), manifest["inputs"]):
         raise RunError(f"{', '.join(changed)}: changed while the run was under way; run the same command again")
 
 
@@ -140,33 +126,29 @@ def _check_no_less(published: Path, steps: Sequence[str]) -> None:
         )
 
 
-def _new_job(values: Mapping[str, Any], steps: Sequence[str]) -> _Job:
+def _begun(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a new run, once what it is made from is there."""
     parameters = check_parameters(_as_kernels_find_them(check_parameters(values).model_dump()))
-    _check_sources(parameters)
-    return _Job(parameters, steps, _manifest(parameters, _inputs_of(parameters), {}))
+    _check_earlier_runs(parameters)
+    return _manifest(parameters, _inputs_of(parameters), {})
 
 
-def _continued_job(folder: Path, values: Mapping[str, Any], steps: Sequence[str]) -> _Job:
-    """Return the job that takes an earlier run's first steps as they are, once all that they made is checked."""
+def _continued(folder: Path, values: Mapping[str, Any], steps: Sequence[str]) -> dict[str, Any]:
+    """Return the manifest of a run that keeps an earlier one's first steps, once all that they made is checked."""
     recorded, kept = read_manifest(folder), STEPS[: STEPS.index(steps[0])]
-    known = {name: value for name, value in recorded["parameters"].items() if name in Parameters.model_fields}
+    states = {step: state for step, state in recorded.get("steps", {}).items() if step in kept}
+    known = {name: value for name, value in recorded["parameters"].items() if name in PARAMETERS}
     parameters = check_parameters(known | _as_kernels_find_them(values))
     _check_upstream(parameters, check_parameters(known), steps)
-    if missing := open_steps(recorded.get("steps", {}), kept):
+    if missing := open_steps(states, kept):
         raise RunError(f"{_shown(folder)}: step {missing[0]} is not done there; begin with --from {missing[0]}")
     _check_kept(folder, set(recorded["files"]) - _made_from(steps[0]))
-    _check_sources(parameters)
-    inputs = recorded.get("inputs", {})
-    if not kept:
-        inputs = _inputs_of(parameters)
-    elif parameters.purchases and STEPS[-1] in steps:  # which looks back in the log that the run was made from
-        now = _inputs_of(parameters)
-        if changed := [name for name in now if inputs.get(name, now[name]) != now[name]]:
-            raise DataError(
-                f"{', '.join(changed)}: changed since step {STEPS[0]} read it; begin with --from {STEPS[0]}"
-            )
-    states = {step: state for step, state in recorded.get("steps", {}).items() if step in kept}
-    return _Job(parameters, steps, _manifest(parameters, inputs, states), folder)
+    _check_earlier_runs(parameters)
+    inputs = recorded.get("inputs", {}) if kept else _inputs_of(parameters)
+    looks_back = kept and parameters.purchases and STEPS[-1] in steps  # in the log that the run was made from
+    if looks_back and (changed := _changed(parameters, inputs)):
+        raise DataError(f"{', '.join(changed)}: changed since step {STEPS[0]} read it; begin with --from {STEPS[0]}")
+    return _manifest(parameters, inputs, states)
 
 
 def _manifest(parameters: Parameters, inputs: dict[str, str], steps: dict[str, Any]) -> dict[str, Any]:
@@ -223,54 +205,47 @@ def _made_from(first: str) -> set[str]:
     return pages | {name for step in steps for name in WRITTEN_BY[step]} | {"index.html", MANIFEST}
 
 
-def _check_sources(parameters: Parameters) -> None:
-    """Check before anything runs that the files and the runs that the parameters name are there."""
-    for source in _files(parameters):
-        find_file(source)
+def _check_earlier_runs(parameters: Parameters) -> None:
+    """Check before anything runs that the runs that the parameters name are there."""
     for name in ("start_from", "previous"):
         if run := getattr(parameters, name):
             check_earlier(name, run)
 
 
-def _files(parameters: Parameters) -> list[str]:
-    """Return the sources that are files, and not tables of an engine."""
-    return [source for source in _sources(parameters) if is_file(source, parameters.engine)]
-
-
-def _sources(parameters: Parameters) -> list[str]:
-    return [source for source in (parameters.customers, parameters.purchases, parameters.products) if source]
-
-
 def _inputs_of(parameters: Parameters) -> dict[str, str]:
     """Return the SHA-256 of every file that is read, and the address of every table."""
-    tables = dict.fromkeys(_sources(parameters), f"a table of {shown(parameters.engine)}")
+    sources = [source for source in (parameters.customers, parameters.purchases, parameters.products) if source]
+    files = [source for source in sources if is_file(source, parameters.engine)]
+    tables = dict.fromkeys(sources, f"a table of {shown(parameters.engine)}")
     try:
-        return tables | {source: sha256(find_file(source)) for source in _files(parameters)}
+        return tables | {source: sha256(find_file(source)) for source in files}
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({why(error)}); check its rights") from None
 
 
-def _run_steps(job: _Job, stage: Stage, progress: Progress) -> None:
-    """Execute the notebooks one after the other, and write the page of each while the next one is going."""
+def _changed(parameters: Parameters, inputs: Mapping[str, str]) -> list[str]:
+    """Return which inputs are no longer what they were when they were first read."""
+    now = _inputs_of(parameters)
+    return [name for name in now if inputs.get(name, now[name]) != now[name]]
+
+
+def _run_steps(steps: Sequence[str], manifest: dict[str, Any], stage: Stage, progress: Progress) -> None:
+    """Execute the notebooks one after the other, and write a page of each."""
     project = str(project_folder())
     own = {"SEGNB_PROJECT": project, STAGE: str(stage.folder), SCRATCH: str(stage.scratch)}
     env = os.environ | own | {"MPLBACKEND": "agg", "TQDM_DISABLE": "1"}
-    notebooks = [load_notebook(step) for step in job.steps]
-    with fresh_kernels(len(notebooks), env, project) as kernels, ThreadPoolExecutor(1) as writer:
-        pages = []
-        for step, notebook, kernel in zip(job.steps, notebooks, kernels):
+    with fresh_kernels(len(steps), env, project) as kernels:
+        for step, kernel in zip(steps, kernels):
             output = stage.folder / notebook_path(step).name
-            _run_step(job, step, notebook, output, kernel, progress)
-            pages.append(writer.submit(write_page, output, job.parameters.run))
-        for page in pages:
-            page.result()
+            _run_step(step, manifest, kernel, output, progress)
+            write_page(output, manifest["run"])
 
 
 def _run_step(
-    job: _Job, step: str, notebook: NotebookNode, output: Path, kernel: AsyncKernelManager, progress: Progress
+    step: str, manifest: dict[str, Any], kernel: AsyncKernelManager, output: Path, progress: Progress
 ) -> None:
-    values = {name: getattr(job.parameters, name) for name in declared_parameters(notebook)}
-    begun, states = time.monotonic(), job.manifest["steps"]
+    notebook, begun, states = load_notebook(step), time.monotonic(), manifest["steps"]
+    values = {name: manifest["parameters"][name] for name in declared_parameters(notebook)}
     states[step] = {"state": "begun"}
     with progress.step(step, sum(cell.cell_type == "code" for cell in notebook.cells)) as on_cell:
         execute(kernel, notebook, output, values, on_cell)

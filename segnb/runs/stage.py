@@ -12,28 +12,18 @@ from typing import Any
 import psutil
 
 from segnb.errors import DataError, RunError
-from segnb.paths import FAILED, STAGES, outputs_folder, sync_folder, writable
+from segnb.paths import FAILED, STAGES, outputs_folder, sync, writable
 from segnb.runs.store import MANIFEST, WRITTEN_BY, point_to_latest, read_manifest, write_manifest
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until what is done in this context, which is short, is done."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def ended_by_signals(*clean_ups: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end this process without a way back: children killed, `clean_ups` called, one line.
+    """Let SIGINT and SIGTERM end this process at once: kill its children, call `clean_ups`, print one line.
 
-    An exception out of nowhere, as `KeyboardInterrupt` is, leaves imports, sockets and event loops half done, and
-    whoever unwinds through them may wait for ever. For a command of its own, not within somebody's kernel.
+    A `KeyboardInterrupt` out of nowhere leaves imports, sockets and event loops half done, and unwinding through them
+    may never end. For a command with a process of its own, not for somebody's kernel.
 
     Parameters
     ----------
@@ -96,10 +86,6 @@ class Stage:
     """
 
     def __init__(self, name: str):
-        if name.endswith(FAILED):
-            raise DataError(
-                f"run={name!r}: names ending in {FAILED} are kept for what failed runs leave; take another name"
-            )
         self.name = name
         self.published = outputs_folder() / name
         self.remains = outputs_folder() / f"{name}{FAILED}"
@@ -110,13 +96,9 @@ class Stage:
 
     def __enter__(self) -> "Stage":
         with writable(outputs_folder(), "run segnb where you may write"):
-            self._lock = self._locked()
-        try:
-            self._restore()
             self._check_published()
-        except BaseException:
-            self.discard()
-            raise
+            self._lock = self._locked()
+            self._restore()
         for left in self._place.iterdir():
             shutil.rmtree(left, ignore_errors=True)  # the lock is not a folder and stays
         return self
@@ -142,7 +124,7 @@ class Stage:
                 os.replace(self.published, self._aside)
             os.replace(self.folder, self.published)
         with suppress(OSError):  # it is published, come what may
-            sync_folder(self.published.parent)
+            sync(self.published.parent)
             if (self.published / "model.skops").is_file():
                 point_to_latest(self.name)
         shutil.rmtree(self.remains, ignore_errors=True)
@@ -183,9 +165,8 @@ class Stage:
         if not there:
             manifest = self.published / MANIFEST
             raise RunError(f"{manifest}: is not there, so there is no run {self.name!r} to continue; leave out --from")
-        states = [read_manifest(folder).get("steps", {}) for folder in there]
-        whole = [folder for folder, state in zip(there, states) if not open_steps(state, needed)]
-        return [*whole, there[-1]][0]
+        whole = (folder for folder in there if not open_steps(read_manifest(folder).get("steps", {}), needed))
+        return next(whole, there[-1])
 
     def _locked(self) -> int:
         """Return an open file that locks the stage, which whoever finished last may just have removed."""
@@ -210,7 +191,7 @@ class Stage:
             os.replace(self._aside, self.published)
 
     def _check_published(self) -> None:
-        """Refuse to replace what isn't a run."""
+        """Refuse to replace anything but a run."""
         own = {MANIFEST}.union(*WRITTEN_BY.values())
         for path in (self.published, self.remains):
             is_run = path.is_dir() and (not any(path.iterdir()) or any((path / name).exists() for name in own))

@@ -19,14 +19,13 @@ import yaml
 from segnb.disclosure import door
 from segnb.errors import DataError, RunError
 from segnb.parameters import PARAMETERS, RUN_NAME, check_parameters
-from segnb.paths import FAILED, LAB, LATEST, STAGE, STEPS, outputs_folder, sha256, sync_file, sync_folder, write_whole
+from segnb.paths import FAILED, LAB, LATEST, STAGE, STEPS, outputs_folder, sha256, sync, write_whole
 from segnb.tables import safe_csv
 
 WRITTEN_BY: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "artifacts.yaml").read_text("utf-8"))
 """The artifacts of each step."""
 
 MANIFEST = "run.json"
-_MANIFEST_HOLDS = {"run": str, "parameters": dict, "files": dict}
 
 
 def point_to_latest(run: str) -> None:
@@ -78,11 +77,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}); make the run again") from None
-    if isinstance(manifest, dict) and "seal" in manifest and manifest.pop("seal") != _seal(manifest):
-        raise RunError(f"{path}: was changed or damaged after it was written; make the run again")
-    holds = isinstance(manifest, dict) and [isinstance(manifest.get(n), kind) for n, kind in _MANIFEST_HOLDS.items()]
-    if not holds or not all(holds):
+    if not isinstance(manifest, dict) or "seal" not in manifest:
         raise RunError(f"{path}: this is not the manifest of a run; make the run again")
+    if manifest.pop("seal") != _seal(manifest):
+        raise RunError(f"{path}: was changed or damaged after it was written; make the run again")
     return manifest
 
 
@@ -90,20 +88,20 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the size and SHA-256 of every file of the run, after all of them are on the disk."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     for path in files:
-        sync_file(path)
+        sync(path)
     about = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
     plain = json.loads(json.dumps(manifest | {"files": about}))  # as it will be read back: keys are text
     write_whole(folder / MANIFEST, lambda path: _write_json(plain | {"seal": _seal(plain)}, path))
-    sync_folder(folder)
+    sync(folder)
 
 
 def _seal(manifest: dict[str, Any]) -> str:
-    """Return the SHA-256 of a manifest, whatever its layout; nothing else vouches for the manifest itself."""
+    """Return the SHA-256 of a manifest, whatever its layout, to tell whether it was changed."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def check_file(path: Path) -> None:
-    """Check a file of a run against the manifest beside it.
+def check_file(path: Path) -> dict[str, Any]:
+    """Check a file of a run against the manifest beside it, and return the manifest.
 
     Raises
     ------
@@ -112,20 +110,22 @@ def check_file(path: Path) -> None:
     """
     if not (path.parent / MANIFEST).is_file():
         raise RunError(f"{MANIFEST} is not beside it, so nobody knows whether the run is whole")
-    listed = read_manifest(path.parent)["files"].get(path.name)
+    manifest = read_manifest(path.parent)
+    listed = manifest["files"].get(path.name)
     if not listed:
         raise RunError(f"{MANIFEST} does not list it, so it is not part of the run")
     if not path.is_file():
         raise RunError(f"it is gone, though {MANIFEST} lists it")
     if sha256(path) != listed["sha256"]:
         raise RunError(f"it is not the file that {MANIFEST} lists, so it was changed or damaged afterwards")
+    return manifest
 
 
 _GOES_OUT = {
     *("sizes.csv", "profiles.csv", "effects.csv", "category_effects.csv", "rules.csv"),
     *("plan.csv", "matches.csv", "migration.csv", "value_moved.csv", "outcomes.csv"),
 }
-"""Tables on segments that others read: they tell of no fewer than `min_cell` customers."""
+"""Tables on segments that others read: figures on fewer than `min_cell` customers are withheld."""
 
 NEEDED = ("customers.parquet", "prepare.json", "prepare.skops", "segments.parquet", "centres.csv", "model.skops")
 """What a run that is compared with, or started from, must hold."""
@@ -215,9 +215,8 @@ class Run:
 
     def _check(self, path: Path) -> None:
         """Check a file against the manifest, and a model for the scikit-learn that it was made with."""
-        check_file(path)
         here = version("scikit-learn")
-        made_with = read_manifest(path.parent).get("versions", {}).get("scikit-learn", here)
+        made_with = check_file(path).get("versions", {}).get("scikit-learn", here)
         if path.suffix == ".skops" and made_with.split(".")[:2] != here.split(".")[:2]:
             raise RunError(f"it was made with scikit-learn {made_with}, and this is {here}")
 
@@ -290,9 +289,9 @@ class Workspace(Run):
         """
         if isinstance(value, pd.DataFrame) and not len(value.columns):
             return
-        fit = door().disclosed(value) if name in _GOES_OUT else value
+        safe = door().disclosed(value) if name in _GOES_OUT else value
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](fit, path))
+        write_whole(self.folder / name, lambda path: _WRITERS[Path(name).suffix](safe, path))
 
     def sizes(self) -> pd.Series:
         """Return the number of customers of each segment; none where step 3 hasn't given any yet."""
