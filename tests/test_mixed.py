@@ -281,7 +281,9 @@ def test_references_permute_levels_and_keep_their_blocks():
     table, _ = planted("categories", 0, n=300)
     X = prepare(table, NUMBERS, features=[*NUMBERS, *LEVELS]).features
     frame = make_frame(X, 1000, 0)
-    drawn = reference_draw(X.to_numpy(), frame, [category_of(name) for name in X])(np.random.default_rng(0))
+    drawn = reference_draw(X.to_numpy()[frame.positions], frame, [category_of(name) for name in X])(
+        np.random.default_rng(0)
+    )
     back = pd.DataFrame(drawn @ frame.axes.T + frame.centre, columns=X.columns)
     for name in LEVELS:
         own = X.filter(like=f"{name}{IS}").round(6)
