@@ -136,26 +136,23 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken
     structure = max(valley, agreed) > 1
     suggested, why = _suggest(tried, large, valley, agreed)
     chosen = k or suggested
-    back = tried.loc[chosen, ["prediction_strength", "stability"]].min() >= COMES_BACK
+    row = tried.loc[chosen]
+    back = row[["prediction_strength", "stability"]].min() >= COMES_BACK
     verdict = ("natural" if separated[chosen] else "reproducible") if back else "constructed"
+    given = [f"k = {k} {_given(taken_from)}; the evidence alone suggests k = {suggested}."] if k else []
+    reasons = [*_groups(tried, valley, agreed), *given, why, *_too_small(separated, large, valley, min_share)]
+    reasons += [_figures(row, chosen), *_finer(table, large, chosen)]
     favourites = _favourites(table)
     other = [f"By itself, {name} would choose k = {each}." for name, each in favourites.items() if each != chosen]
     return Choice(
         k=int(chosen),
         verdict=verdict,
-        meaning=_meaning(verdict, structure, int(table["all_rows"].iloc[0])),
+        meaning=_meaning(verdict, structure, int(row["all_rows"])),
         structure=structure,
         separated=bool(separated[chosen]),
-        nearest=tried.loc[chosen, _PAIR].astype(int).tolist(),
-        depth=float(tried.loc[chosen, "valley_depth"]),
-        reasons=[
-            *_groups(tried, valley, agreed),
-            *([f"k = {k} {_given(taken_from)}; the evidence alone suggests k = {suggested}."] if k else []),
-            why,
-            *_too_small(separated, large, valley, min_share),
-            _figures(tried.loc[chosen], chosen),
-            *_finer(table, large, chosen),
-        ],
+        nearest=row[_PAIR].astype(int).tolist(),
+        depth=float(row["valley_depth"]),
+        reasons=reasons,
         disagreement=other or [f"All figures that name a k favour k = {chosen}."],
         favourites=favourites,
         overridden=bool(k),
@@ -207,19 +204,15 @@ def _suggest(tried: pd.DataFrame, large: pd.Series, valley: int, agreed: int) ->
 
 def _groups(tried: pd.DataFrame, valley: int, agreed: int) -> list[str]:
     """Return what the two kinds of evidence say of groups, in sentences."""
+    said = "At no k is there a valley between every two segments: somewhere one goes over into another."
     if valley > 1:
-        row = tried.loc[valley]
-        said = f"Every two of {valley} segments have a valley between them, the shallowest {_where(row)}."
-    else:
-        said = "At no k is there a valley between every two segments: somewhere one goes over into another."
-    if agreed > 1:
-        return [said, f"The likelihoods of round groups agree on k = {agreed}."]
-    return [said, "The likelihoods of round groups do not agree on a k."]
-
-
-def _where(row: pd.Series) -> str:
-    (one, other), share = row[_PAIR].astype(int), percent(row["valley_depth"])
-    return f"between {one} and {other}, with {share} as many customers in the middle as at the sparser centre"
+        (one, other), share = tried.loc[valley, _PAIR].astype(int), percent(tried.loc[valley, "valley_depth"])
+        said = (
+            f"Every two of {valley} segments have a valley between them, the shallowest between {one} and {other}, "
+            f"with {share} as many customers in the middle as at the sparser centre."
+        )
+    likely = f"agree on k = {agreed}" if agreed > 1 else "do not agree on a k"
+    return [said, f"The likelihoods of round groups {likely}."]
 
 
 def _too_small(separated: pd.Series, large: pd.Series, valley: int, min_share: float) -> list[str]:
@@ -376,7 +369,7 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
     >>> limits(table, decide(table), columns=2)[:33]
     'All of this is said of 2 columns '
     """
-    row, tried = evidence.set_index("k").loc[choice.k], evidence.loc[evidence["k"] > 1, "k"]
+    row = evidence.set_index("k").loc[choice.k]
     sentences = [
         f"All of this is said of {columns} column{'s' if columns > 1 else ''} and of groups as k-means makes them, "
         "round and of similar width; other columns, or groups of other shapes, are another question.",
@@ -389,7 +382,7 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
         )
     if n_boot < _FEW_DRAWS:
         sentences.append(f"Only {n_boot} pairs of samples were drawn, so that one more may change the verdict.")
-    if choice.k == tried.max():
+    if choice.k == evidence["k"].max():
         sentences.append(f"k = {choice.k} is the largest that was tried; a wider range may support more segments.")
     other = sorted({*choice.favourites.values()} - {choice.k})
     if other:

@@ -94,8 +94,7 @@ def valley_table(rows: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
         "depth": between.min(axis=0) / np.maximum(np.minimum(around, around_other), 1),
         "p": np.minimum(len(_PLACES) * np.maximum(*chances).min(axis=0), 1.0),
     }
-    table = pd.DataFrame(figures)
-    return table.sort_values(["depth", "p"], ascending=False, kind="stable", ignore_index=True)
+    return pd.DataFrame(figures).sort_values(["depth", "p"], ascending=False, kind="stable", ignore_index=True)
 
 
 def _along(rows: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -141,9 +140,9 @@ def line_density(X: pd.DataFrame | np.ndarray, labels: ArrayLike, segment: objec
     both = (of == segment) | (of == other)
     encode(of[both], int(both.sum()))
     rows = spread_ties(X)[both]
-    along = _along(rows, (of[both] == other).astype(int))
-    own = of[both] == segment
-    places = np.where(own, along[:, 1], 1 - along[:, 0])
+    is_other = of[both] == other
+    along = _along(rows, is_other.astype(int))
+    places = np.where(is_other, 1 - along[:, 0], along[:, 1])
     density = gaussian_kde(places, bw_method=0.1 / max(places.std(ddof=1), 0.1))(_GRID)
     return pd.DataFrame({"along": _GRID.round(4), "density": density})
 
