@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from segnb.disclosure import door
 from segnb.plots.style import ACCENT, INK, MUTED, new_axes, styled
-from segnb.text import label, segment_colours
+from segnb.text import label, segment_colours, shortened
 
 MOST = 8
 """At most this many columns are drawn; more would be too small to read."""
@@ -46,7 +46,7 @@ def distributions(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
         ax.set_visible(False)
     for position, name in enumerate(names):
         row, column = divmod(position, across)
-        _histogram(before[name], axes[2 * row, column], MUTED, label(name))
+        _histogram(before[name], axes[2 * row, column], MUTED, shortened(label(name), 30))
         _histogram(after[name], axes[2 * row + 1, column], ACCENT, "")
     figure.suptitle("Each column before (grey, original units) and after (blue, as k-means sees it)", x=0.01, ha="left")
     return figure

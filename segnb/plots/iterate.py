@@ -49,9 +49,9 @@ def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: A
     ax.set(xlim=(-0.25, 1.6 if names else 1.25), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
-    stayed = sum(known.at[name, name] for name in known.index if name in known.columns)
-    moved = known.drop(index=ENTRANTS, columns=LEAVERS).to_numpy().sum() - stayed
-    ax.set_title(f"In the streams shown {stayed:,.0f} customers stayed and {moved:,.0f} moved")
+    inner = known.drop(index=ENTRANTS, columns=LEAVERS).to_numpy()
+    stayed = inner.trace()
+    ax.set_title(f"In the streams shown {stayed:,.0f} customers stayed and {inner.sum() - stayed:,.0f} moved")
     return ax
 
 
@@ -147,16 +147,14 @@ def timeline(series: pd.DataFrame) -> Figure:
     """
     if len(series) < 2:
         return None
-    figure, (above, below) = plt.subplots(
-        2, 1, figsize=(max(6.5, 2.5 + 1.1 * len(series)), 5.6), height_ratios=[3, 1], sharex=True
-    )
+    size = max(6.5, 2.5 + 1.1 * len(series)), 5.6
+    figure, (above, below) = plt.subplots(2, 1, figsize=size, height_ratios=[3, 1], sharex=True)
     shares = series.filter(regex=r"^segment_\d+$").rename(columns=lambda name: int(name.removeprefix("segment_")))
     colours, places, floor = segment_colours(shares.columns), range(len(series)), np.zeros(len(series))
     for segment, share in shares.fillna(0).items():
-        above.bar(places, share, 0.62, bottom=floor, color=colours[segment], label=str(segment))
-        for place, low, size in zip(places, floor, share):
-            if size >= 0.04:
-                above.text(place, low + size / 2, str(segment), ha="center", va="center", color="white", fontsize=9)
+        drawn = above.bar(places, share, 0.62, bottom=floor, color=colours[segment], label=str(segment))
+        words = np.where(share >= 0.04, str(segment), "")
+        above.bar_label(drawn, words, label_type="center", color="white", fontsize=9)
         floor = floor + share.to_numpy()
     for place, run in zip(places, series.itertuples()):
         above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=8)
