@@ -304,9 +304,8 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     numeric = table.select_dtypes("number", exclude="timedelta").astype(float)
     quantiles = numeric.quantile([0.05, 0.5, 0.95]).T.set_axis(["low_5%", "median", "high_95%"], axis=1)
     kinds = ["number" if name in numeric else "category" for name in table]
-    lines = pd.DataFrame(
-        {"kind": kinds, "missing_share": table.isna().mean(), "distinct": table.nunique()}, index=table.columns
-    )
+    lines = pd.DataFrame({"missing_share": table.isna().mean(), "distinct": table.nunique()})
+    lines.insert(0, "kind", kinds)
     return lines.join(quantiles).rename_axis("column")
 
 
