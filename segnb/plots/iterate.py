@@ -84,15 +84,15 @@ def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
     'Replayed on the log, the first model held until the end'
     """
     ax = new_axes(ax)
-    ax.plot(replayed["age"], replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
-    ax.plot(replayed["age"], replayed["unlike"], color=INK, marker="^", label="unlike anyone before")
-    ax.fill_between(replayed["age"], 0, replayed["noise_high"], color=MUTED, alpha=0.3, label="chance, up to 95 %")
-    broken = replayed[~replayed["holds"]]
+    ages, broken = replayed["age"], replayed.loc[~replayed["holds"], "age"]
+    ax.plot(ages, replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
+    ax.plot(ages, replayed["unlike"], color=INK, marker="^", label="unlike anyone before")
+    ax.fill_between(ages, 0, replayed["noise_high"], color=MUTED, alpha=0.3, label="chance, up to 95 %")
     if len(broken):
-        ax.axvline(broken["age"].iloc[0], color=WARNING, linestyle="--", label="no longer holds")
+        ax.axvline(broken.iloc[0], color=WARNING, linestyle="--", label="no longer holds")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="age of the model in days", ylabel="share of the customers", ylim=(0, None), xticks=replayed["age"])
-    held = "until the end" if broken.empty else f"for less than {int(broken['age'].iloc[0])} days"
+    ax.set(xlabel="age of the model in days", ylabel="share of the customers", ylim=(0, None), xticks=ages)
+    held = "until the end" if broken.empty else f"for less than {broken.iloc[0]} days"
     ax.set_title(f"Replayed on the log, the first model held {held}")
     ax.legend()
     return ax
@@ -117,11 +117,10 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
     if known.empty:
         return None
     ax = new_axes(ax, 7.5, 1.3 + 0.55 * len(known))
-    places = range(len(known))
-    ax.barh(places, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
-    ax.barh(places, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
+    causes = [_CAUSES[name] for name in known.index]
+    ax.barh(causes, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
+    ax.barh(causes, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
     ax.axvline(noise_high, color=WARNING, linestyle="--", label="chance, 95 %")
-    ax.set_yticks(places, [_CAUSES.get(name, name) for name in known.index])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
@@ -150,22 +149,21 @@ def timeline(series: pd.DataFrame) -> Figure:
     size = max(6.5, 2.5 + 1.1 * len(series)), 5.6
     figure, (above, below) = plt.subplots(2, 1, figsize=size, height_ratios=[3, 1], sharex=True)
     shares = series.filter(regex=r"^segment_\d+$").rename(columns=lambda name: int(name.removeprefix("segment_")))
-    colours, places, floor = segment_colours(shares.columns), range(len(series)), np.zeros(len(series))
-    for segment, share in shares.fillna(0).items():
-        drawn = above.bar(places, share, 0.62, bottom=floor, color=colours[segment], label=str(segment))
-        words = np.where(share >= 0.04, str(segment), "")
+    shares.plot.bar(stacked=True, width=0.62, color=segment_colours(shares.columns), legend=False, ax=above)
+    for segment, drawn in zip(shares, above.containers):
+        words = np.where(shares[segment] >= 0.04, str(segment), "")
         above.bar_label(drawn, words, label_type="center", color="white", fontsize=9)
-        floor = floor + share.to_numpy()
-    for place, run in zip(places, series.itertuples()):
+    for place, run in enumerate(series.itertuples()):
         above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=8)
     above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     above.set(ylim=(0, 1.16), ylabel="share of the customers", yticks=[0, 0.25, 0.5, 0.75, 1])
     above.grid(axis="x", visible=False)
-    below.plot(places, series["silhouette"], color=ACCENT, marker="o")
+    below.plot(range(len(series)), series["silhouette"], color=ACCENT, marker="o")
     below.set_ylabel("silhouette")
-    below.set_xticks(places, series["run"], rotation=0 if len(series) < 7 else 40)
+    below.set_xticks(range(len(series)), series["run"], rotation=0 if len(series) < 7 else 40)
     middle = series["silhouette"].mean()
-    below.set_ylim(*(middle + side * max(0.06, 1.3 * (series["silhouette"] - middle).abs().max()) for side in (-1, 1)))
+    reach = max(0.06, 1.3 * (series["silhouette"] - middle).abs().max())
+    below.set_ylim(middle - reach, middle + reach)
     figure.suptitle(f"{len(series)} runs of one series: segments, number k and decision", x=0.01, ha="left")
     return figure
 
@@ -185,8 +183,7 @@ def drift_bars(drifts: pd.DataFrame, ax: Axes | None = None, most: int = 15) -> 
     """
     shown = drifts.head(most)
     ax = new_axes(ax, 7.5, 0.9 + 0.32 * len(shown))
-    ax.barh(range(len(shown)), shown["effect"], color=[WARNING if each else MUTED for each in shown["drifted"]])
-    ax.set_yticks(range(len(shown)), [label(name) for name in shown["column"]])
+    ax.barh(shown["column"].map(label), shown["effect"], color=np.where(shown["drifted"], WARNING, MUTED))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("shift in standard deviations (Wasserstein)")
