@@ -262,7 +262,9 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
     categories = _codes(rows[levels])
     if categories.shape[1] > numbers.shape[1] and find_spec("stepmix"):
         found["latent classes"] = _latent_classes(categories, numbers, k, seed)
-    return pd.DataFrame([_opinion(name, labels, own) for name, labels in found.items()])
+    table = pd.DataFrame({"algorithm": list(found), "segments": [len(set(each) - {-1}) for each in found.values()]})
+    agreed = [adjusted_rand_score(own, each) for each in found.values()]
+    return table.assign(adjusted_rand=agreed, unassigned=[(each == -1).mean() for each in found.values()])
 
 
 def _codes(levels: pd.DataFrame) -> pd.DataFrame:
@@ -310,15 +312,6 @@ def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[st
     ]
 
 
-def _opinion(name: str, labels: np.ndarray, own: pd.Series) -> dict[str, object]:
-    return {
-        "algorithm": name,
-        "segments": len(set(labels) - {-1}),
-        "adjusted_rand": adjusted_rand_score(own, labels),
-        "unassigned": float(np.mean(labels == -1)),
-    }
-
-
 def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: str = "") -> tuple[str, str]:
     """Return the columns to draw across and up: those asked for, or else the first of `leading`; "" without numbers.
 
@@ -345,6 +338,6 @@ def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: st
             raise DataError(f"{parameter}={wanted!r} is not a numeric column; those are {', '.join(numeric)}")
     if not numeric:
         return "", ""
-    free = [name for name in leading if name in numeric and name not in (x, y)] or numeric[:1] * (not x and not y)
-    across = x or (free.pop(0) if free else y)
-    return across, y or (free[0] if free else across)
+    free = iter([name for name in leading if name in numeric and name not in (x, y)])
+    across = x or next(free, y or numeric[0])
+    return across, y or next(free, across)

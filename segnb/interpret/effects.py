@@ -285,12 +285,11 @@ def _level_effects(column: pd.Series, segments: pd.Series, n_boot: int, seed: in
         return np.bincount(cells[rows], minlength=np.prod(shape)).reshape(shape).astype(float)
 
     found = intervals(lambda rows: _correlation_and_lift(counts(rows)), len(column), n_boot, seed)
-    index = pd.MultiIndex.from_product([names, levels], names=["segment", "level"])
+    index = pd.MultiIndex.from_product([names, [column.name], levels], names=["segment", "descriptor", "level"])
     table = _interval_table(found, ["cramers_v", "lift"], index)
-    table.insert(1, "descriptor", column.name)
     table.insert(3, "customers", counts(np.arange(len(column))).ravel().astype(int))
-    bounded = table[["cramers_v_low", "cramers_v_high"]].clip(0, 1).assign(lift_low=table["lift_low"].clip(0))
-    return table.assign(**bounded)
+    ends = table[["cramers_v_low", "cramers_v_high"]].clip(0, 1)
+    return table.assign(**ends, lift_low=table["lift_low"].clip(0))
 
 
 def _correlation_and_lift(counts: np.ndarray) -> np.ndarray:

@@ -94,13 +94,12 @@ def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike,
     of_some = segments.loc[some.index]
     least, folds = max(_LEAST_LEAF, len(some) // 200), min(5, int(of_some.value_counts().min()))
     tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=least, class_weight="balanced", random_state=seed)
-    if folds < 2:
-        return Rules(pd.DataFrame(columns=COLUMNS), float("nan"))
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    fidelity = float(cross_val_score(tree, some, of_some, cv=splits, scoring="balanced_accuracy").mean())
-    if fidelity < _LEAST_FIDELITY:
-        return Rules(pd.DataFrame(columns=COLUMNS), fidelity)
-    found = _rules(tree.fit(some, of_some), values, segments)
+    found, fidelity = pd.DataFrame(columns=COLUMNS), float("nan")
+    if folds >= 2:
+        splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        fidelity = float(cross_val_score(tree, some, of_some, cv=splits, scoring="balanced_accuracy").mean())
+    if fidelity >= _LEAST_FIDELITY:
+        found = _rules(tree.fit(some, of_some), values, segments)
     return Rules(found[found["coverage"] >= _LEAST_COVERAGE].reset_index(drop=True), fidelity)
 
 

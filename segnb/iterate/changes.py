@@ -201,9 +201,8 @@ def value_moved(
     if value_before is None or value_after is None or before.empty:
         return pd.DataFrame()
     moves = migration(before, after).stack()
-    groups = _sides(before=before, after=after, then=value_before, now=value_after).groupby(
-        ["before", "after"], sort=False
-    )
+    sides = _sides(before=before, after=after, then=value_before, now=value_after)
+    groups = sides.groupby(["before", "after"], sort=False)
     table = groups.agg(customers=("before", "size"), value_before=("then", "sum"), value_after=("now", "sum"))
     table = table.assign(change=table["value_after"] - table["value_before"]).astype(float)
     return table.loc[moves.index[moves > 0]].rename_axis(["before", "after"]).reset_index()

@@ -131,13 +131,9 @@ def _behaviour_words(changes: Changes) -> str:
 
 def _drift_words(drifts: pd.DataFrame) -> str:
     drifted = drifts[drifts["drifted"]]
-    most = drifted.head(3).itertuples()
-    names = [f"{label(row.column)} ({_from_to(row)})" for row in most]
+    most = drifted[["column", "before", "after"]].head(3).itertuples(index=False)
+    names = [f"{label(name)} ({figure(name, before)} to {figure(name, after)})" for name, before, after in most]
     return f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
-
-
-def _from_to(row: tuple) -> str:
-    return f"{figure(row.column, row.before)} to {figure(row.column, row.after)}"
 
 
 def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float | None]:
