@@ -30,6 +30,7 @@ from segnb.choose_k import (
     evidence,
     evidence_rows,
     limits,
+    line_density,
     segment_flows,
     segment_origins,
     segment_stability,
@@ -537,6 +538,11 @@ def test_summary_says_what_was_found(blobs, blob_evidence, verdict):
     assert named in summary(blob_evidence, choice, stability.assign(jaccard=[0.5, 0.9, 0.7]))
     assert "segment 2" in summary(blob_evidence, choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
     assert summary(blob_evidence, choice, segment_stability(blobs, labels + 1, n_boot=3)) == text
+
+
+def test_columns_of_two_values_have_no_line_between_segments():
+    levels = pd.get_dummies(pd.Series(list("abc") * 20)).astype(float)
+    assert line_density(levels, list("abc") * 20, "a", "b").empty
 
 
 def test_limits_name_the_sample_the_range_and_the_other_opinions(many):

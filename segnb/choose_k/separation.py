@@ -123,8 +123,9 @@ def line_density(X: pd.DataFrame | np.ndarray, labels: ArrayLike, segment: objec
     Returns
     -------
     DataFrame
-        `along` (0 at the centre of `segment`, 1 at that of `other`), and smoothed over a tenth of the way the
-        `density` of both together, of which the area is 1.
+        `along` (0 at the centre of `segment`, 1 at that of `other`), and the `density` of both together, smoothed over
+        a tenth of the way; its area is 1. An empty table where all columns have two values, as those of categories:
+        they have no between.
 
     Raises
     ------
@@ -143,6 +144,8 @@ def line_density(X: pd.DataFrame | np.ndarray, labels: ArrayLike, segment: objec
     is_other = of[both] == other
     along = _along(rows, is_other.astype(int))
     places = np.where(is_other, 1 - along[:, 0], along[:, 1])
+    if not places.std():
+        return pd.DataFrame(columns=["along", "density"])
     density = gaussian_kde(places, bw_method=0.1 / max(places.std(ddof=1), 0.1))(_GRID)
     return pd.DataFrame({"along": _GRID.round(4), "density": density})
 
