@@ -21,9 +21,7 @@ TILE_ROWS, BYTES_A_PAIR = 256, 12
 """Distances are looked at in tiles of so many rows; a pair's take this memory, squared in double precision."""
 
 
-def silhouettes(
-    X: pd.DataFrame | np.ndarray, labelings: Sequence[ArrayLike], *, block_bytes: int = 8 * 2**20
-) -> np.ndarray:
+def silhouettes(X: ArrayLike, labelings: Sequence[ArrayLike], *, block_bytes: int = 8 * 2**20) -> np.ndarray:
     """Return the silhouette of every row under every labeling.
 
     The distances do not depend on the labels, so each block of them is computed once and multiplied by the

@@ -108,10 +108,9 @@ def pca_view(pca: PCA, features: pd.DataFrame, segments: pd.Series, ax: Axes | N
     'first direction (100% of the variance)'
     """
     ax = new_axes(ax, 7.5, 5.5)
-    flat = 2 - pca.n_components_
-    points = np.pad(pca.transform(features), ((0, 0), (0, flat)))
-    arrows = np.pad(pca.components_.T, ((0, 0), (0, flat)))
-    shares = np.pad(pca.explained_variance_ratio_, (0, flat))
+    flat = 0, 2 - pca.n_components_
+    points, arrows = (np.pad(each, [(0, 0), flat]) for each in (pca.transform(features), pca.components_.T))
+    shares = np.pad(pca.explained_variance_ratio_, flat)
     dot = _dots(points, segments, ax)
     lengths = np.hypot(*arrows.T)
     leading = lengths.argsort()[::-1][:6]
