@@ -33,7 +33,7 @@ _FEW_CUSTOMERS = 50
 """Among fewer customers a valley can hardly be told from chance."""
 
 _VERDICTS = yaml.safe_load(Path(__file__).with_name("verdicts.yaml").read_text(encoding="utf-8"))
-"""By verdict `meaning` and `advice`, in which {k} stands for the number of segments."""
+"""By verdict `meaning` and `advice`, in which {k} stands for the number of segments, and what is found again."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -293,30 +293,18 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
     if "k" in stability:
         stability = stability[stability["k"] == choice.k]
     weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
+    named = f"segment {weak[0]}" if len(weak) == 1 else f"segments {listed(weak)}"
+    words = _VERDICTS[_kind(choice.verdict, choice.structure)]
     smallest = int(row["all_rows"] * row["all_rows_smallest_share"] + 0.5)
     sentences = [
-        _VERDICTS[_kind(choice.verdict, choice.structure)]["advice"].format(k=choice.k),
+        words["advice"].format(k=choice.k),
         f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
         f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
-        _weak(weak, choice.verdict),
+        words["not found" if weak else "all found"].format(weak=named),
     ]
     if choice.overridden:
         sentences.append(f"This number of segments {_given(choice.taken_from)}.")
     return " ".join(sentences)
-
-
-def _weak(segments: list[str], verdict: str) -> str:
-    """Return which segments are not found again; it must hold beside what the verdict says of all of them."""
-    if not segments and verdict == "constructed":
-        return "Most customers of each single segment are found together again."
-    if not segments:
-        return "Each single segment is found again with other customers."
-    named = f"segment {segments[0]}" if len(segments) == 1 else f"segments {listed(segments)}"
-    if verdict == "constructed":
-        return f"The least found again: {named}."
-    return (
-        f"That holds of the segments as a whole; {named} would look different with other customers: handle with care."
-    )
 
 
 def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[str]:
