@@ -19,7 +19,8 @@ from segnb.cluster import assign, centres, fit_segments
 from segnb.data import dates_as_days
 from segnb.data.contract import ranked
 from segnb.errors import DataError
-from segnb.interpret import category_effects, describe_by_rules, feature_importance, level_marks, profiles
+from segnb.interpret import category_effects, describe_by_rules, feature_importance, profiles
+from segnb.interpret.effects import level_marks
 from segnb.iterate import Snapshot, drift
 from segnb.prepare import level_blocks, original_units, prepare
 from segnb.prepare.pipeline import LevelBlocks

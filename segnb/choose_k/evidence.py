@@ -210,19 +210,13 @@ def _valleys(rows: np.ndarray, models: Mapping[int, KMeans], seed: int) -> pd.Da
 
 def _all_rows(X: np.ndarray, frame: Frame, models: Mapping[int, KMeans]) -> pd.DataFrame:
     """Return inertia and sizes with each row of the whole matrix at the nearest of the sample's centres."""
-    centres = {k: model.cluster_centers_ @ frame.axes.T for k, model in models.items()}
-    inertia = dict.fromkeys(models, 0.0)
-    sizes = {k: np.zeros(k, dtype=np.int64) for k in models}
-    for block in blocks(X):
-        rows = block - frame.centre
-        for k in models:
-            nearest, squared = pairwise_distances_argmin_min(rows, centres[k], metric="sqeuclidean")
-            inertia[k] += squared.sum()
-            sizes[k] += np.bincount(nearest, minlength=k)
-    figures = {
-        "all_rows": len(X),
-        "all_rows_inertia": inertia.values(),
-        "all_rows_smallest_share": [counts.min() / len(X) for counts in sizes.values()],
-        "all_rows_largest_share": [counts.max() / len(X) for counts in sizes.values()],
-    }
-    return pd.DataFrame(figures, index=list(models))
+
+    def figures(model: KMeans) -> tuple[float, ...]:
+        centres = model.cluster_centers_ @ frame.axes.T
+        rows = (block - frame.centre for block in blocks(X))
+        found = [pairwise_distances_argmin_min(each, centres, metric="sqeuclidean") for each in rows]
+        shares = sum(np.bincount(nearest, minlength=len(centres)) for nearest, _ in found) / len(X)
+        return len(X), sum(squared.sum() for _, squared in found), shares.min(), shares.max()
+
+    names = ["all_rows", "all_rows_inertia", "all_rows_smallest_share", "all_rows_largest_share"]
+    return pd.DataFrame([figures(model) for model in models.values()], index=list(models), columns=names)

@@ -48,9 +48,8 @@ def timeline(runs: list[Run], decision: str = "") -> pd.DataFrame:
         `segment_N` per segment with its share of the customers, 0 to 1.
     """
     rows = [_row(run) for run in runs]
-    shares = sorted(
-        {name for row in rows for name in row if name.startswith("segment_")}, key=lambda name: int(name[8:])
-    )
+    shares = {name for row in rows for name in row if name.startswith("segment_")}
+    shares = sorted(shares, key=lambda name: int(name.removeprefix("segment_")))
     columns = ["run", "as_of", "customers", "k", "verdict", "silhouette", "decision", *shares]
     table = pd.DataFrame(rows, columns=columns).astype({"customers": "Int64", "k": "Int64", "silhouette": "float64"})
     if decision:

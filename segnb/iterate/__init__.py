@@ -6,7 +6,6 @@ from segnb.iterate.changes import (
     decompose,
     match_segments,
     migration,
-    mobility,
     mobility_sentence,
     value_moved,
 )

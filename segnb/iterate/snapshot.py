@@ -163,8 +163,7 @@ class Snapshot:
     @cached_property
     def farthest(self) -> float:
         """The distance from the nearest centre that 99 % of this snapshot's customers do not exceed."""
-        some = self.customers
-        some = some if len(some) <= _FARTHEST_ROWS else some.sample(_FARTHEST_ROWS, random_state=0)
+        some = self.customers.sample(min(len(self.customers), _FARTHEST_ROWS), random_state=0)
         return float(self.reach(some).quantile(_FARTHEST))
 
     def reach(self, customers: pd.DataFrame) -> pd.Series:
