@@ -140,17 +140,12 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
     position = pd.Series(PCA(1, random_state=0).fit_transform(np.asarray(X))[:, 0])
     heights = {each: position.groupby(rows[each]).mean() for each in rows}
 
-    def flows(here: int, there: int) -> pd.DataFrame:
+    parts = []
+    for here, there in pairwise(labelings):
         groups = rows[k].groupby([rows[here].rename("segment"), rows[there].rename("next_segment")])
-        table = groups.agg(customers="size", mostly=lambda labels: labels.mode()[0]).reset_index()
-        return table.assign(
-            k=here,
-            height=table["segment"].map(heights[here]),
-            next_k=there,
-            next_height=table["next_segment"].map(heights[there]),
-        )
-
-    parts = [flows(*pair) for pair in pairwise(labelings)]
+        flows = groups.agg(customers="size", mostly=lambda labels: labels.mode()[0]).reset_index()
+        ends = {"height": flows["segment"].map(heights[here]), "next_height": flows["next_segment"].map(heights[there])}
+        parts.append(flows.assign(k=here, next_k=there, **ends))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

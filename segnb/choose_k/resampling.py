@@ -74,7 +74,7 @@ class Frame:
     axes: np.ndarray
 
 
-def make_frame(X: pd.DataFrame | np.ndarray, most_rows: int, seed: int) -> Frame:
+def make_frame(X: ArrayLike, most_rows: int, seed: int) -> Frame:
     """Return the rows of `X`, or a seeded sample of `most_rows` of them, in its principal axes.
 
     >>> make_frame(np.array([[3.0, 0], [0, 0], [1, 0]]), 10, seed=0).rows[:, 0].round(2)
@@ -103,7 +103,7 @@ def _drawn_along(X: np.ndarray, centre: np.ndarray, axis: np.ndarray, most_rows:
     return order[np.random.default_rng(seed).choice(len(X), most_rows, replace=False)]
 
 
-def values_of(X: pd.DataFrame | np.ndarray) -> np.ndarray:
+def values_of(X: ArrayLike) -> np.ndarray:
     """Return a matrix's values, not copied where they are numbers of one type."""
     values = np.asarray(X)
     return values.astype(float) if values.dtype == object else values
@@ -285,8 +285,8 @@ def _jaccards(labels: np.ndarray, other: np.ndarray, k: int) -> np.ndarray:
 
 
 def segment_stability(
-    X: pd.DataFrame | np.ndarray,
-    labels: ArrayLike | Mapping[int, np.ndarray],
+    X: ArrayLike,
+    labels: ArrayLike | Mapping[int, ArrayLike],
     *,
     n_boot: int = 50,
     sample_rows: int = 20000,

@@ -120,7 +120,8 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
         ("stability", "stability", COMES_BACK),
     ]
     for ax, (column, name, threshold) in zip(axes.ravel(), panels):
-        _panel(ax, evidence, column, favourites.get(name), threshold, k)
+        _panel(ax, evidence, column, favourites.get(name), threshold)
+        ax.axvline(k, color=MUTED, linestyle="--", linewidth=1)
         ax.set_title(name, fontsize=10)
     for ax in axes[-1]:
         ax.set(xlabel="segments k", xticks=evidence["k"])
@@ -128,12 +129,9 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     return figure
 
 
-def _panel(
-    ax: Axes, evidence: pd.DataFrame, column: str, favourite: int | None, threshold: float | None, k: int
-) -> None:
+def _panel(ax: Axes, evidence: pd.DataFrame, column: str, favourite: int | None, threshold: float | None) -> None:
     errors = evidence["gap_se"] if column == "gap" else None
     ax.errorbar(evidence["k"], evidence[column], yerr=errors, color=ACCENT, marker=".", linewidth=1.5, capsize=3)
-    ax.axvline(k, color=MUTED, linestyle="--", linewidth=1)
     if threshold:
         ax.axhline(threshold, color=WARNING, linestyle=":", linewidth=1.5)
     at = evidence[evidence["k"] == favourite]

@@ -122,7 +122,8 @@ def prepare(
     usable = [name for name in behaviours if name not in {*outcomes, *exclude}]
     columns, rules = _choose_features(table, features, usable)
     descriptors = _choose_descriptors(table, columns, descriptors, outcomes)
-    _check_weights(weights or {}, columns)
+    weights = weights or {}
+    _check_weights(weights, columns)
     customers, dropped = _drop_rows(table, columns, missing, outliers)
     values = inputs(customers[columns])
     _check_values(values.select_dtypes("number"), transform, scale)

@@ -242,19 +242,13 @@ def skewness(values: np.ndarray) -> np.ndarray:
 
 
 def build_pipeline(
-    values: pd.DataFrame,
-    missing: str,
-    outliers: str,
-    transform: str,
-    scale: str,
-    weights: dict[str, float] | None,
-    seed: int,
+    values: pd.DataFrame, missing: str, outliers: str, transform: str, scale: str, weights: dict[str, float], seed: int
 ) -> Pipeline:
     """Return the unfitted pipeline for these customers: impute, clip, transform, scale, weigh; see `prepare`.
 
     With categories among the columns, what is done to numbers and what to levels stands side by side before `weigh`.
 
-    >>> list(build_pipeline(pd.DataFrame({"a": [1.0]}), "median", "keep", "log", "none", None, seed=0).named_steps)
+    >>> list(build_pipeline(pd.DataFrame({"a": [1.0]}), "median", "keep", "log", "none", {}, seed=0).named_steps)
     ['impute', 'clip', 'transform', 'scale', 'weigh']
     """
     strategy = "most_frequent" if missing == "most_frequent" else "median"
