@@ -14,17 +14,17 @@ from segnb.tables import COMES_BACK, FOUND_AGAIN
 from segnb.text import IS, Finding, category_of, label, listed, percent
 
 _CHANCE, _DEEP, _BESIDE_REFERENCE = 0.1, 0.65, 0.65
-"""A valley: so unlikely by chance, so few customers between, and as a share of what references without groups show."""
+"""The most that a valley may have: p, depth, and depth as a share of what references without groups show."""
 
 _HARDLY_FULL = 1.25
-"""Likelihoods count only where no middle between two segments is fuller than so many times the sparser centre."""
+"""Likelihoods count only where no middle between two segments is fuller than this many times the sparser centre."""
 
 _PAIR = ["valley_segment", "valley_other"]
 _MIXTURES = [f"bic_{shape}" for shape in MIXTURES]
 _LIKELIHOODS = ["classification", *_MIXTURES]
 
 _ALONE = 0.1
-"""A column of two values of whose variance less than this share lies within the segments makes one alone."""
+"""A column of two values makes a segment alone if less than this share of its variance lies within the segments."""
 
 _FEW_DRAWS = 20
 """With fewer pairs of resamples the verdict may hang on a single one."""
@@ -95,8 +95,8 @@ class Choice(Finding):
 def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken_from: str = "") -> Choice:
     """Return the number of segments that the evidence supports.
 
-    Two kinds of evidence name groups. *Valley*: the largest k of which every two segments have clearly fewer
-    customers between them than around their centres, and than references without groups have. *Agreement*: the k on
+    Two kinds of evidence name groups. *Valley*: the largest k with clearly fewer customers between every
+    two segments than around their centres, and than references without groups have there. *Agreement*: the k on
     which the classification likelihood and the mixtures agree, for groups that overlap. An agreement wins; with
     neither there is no structure, and k is the most reproducible one. No k counts that leaves a segment below
     `min_share`, unless all do. The verdict is *natural* only with a valley at the chosen k and segments that come
@@ -175,7 +175,7 @@ def _largest(named: pd.Series) -> int:
 
 
 def _agreed(table: pd.DataFrame, large: pd.Series, valley: int) -> int:
-    """Return the k on which the likelihoods agree, 1 without one.
+    """Return the k on which the likelihoods agree, 1 if there is none.
 
     The best mixture names it and, of the classification likelihood and the three mixtures, at least two; where there
     are valleys at another k, at least three. None of the four is further off than two, and no middle is full.
@@ -308,7 +308,7 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
 
 
 def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[str]:
-    """Return sentences on columns that a reader must know of: those that make a segment alone, and categories.
+    """Return sentences on columns that a reader must know about: those that make a segment alone, and categories.
 
     Parameters
     ----------

@@ -30,9 +30,9 @@ def evidence(
     sample_rows: int = 20000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return every figure for every k, one row per k, from 1 where a figure has a meaning there.
+    """Return every figure for every k, one row per k; at k = 1 only those that mean something there.
 
-    No figure depends on the order of the rows or columns, nor on a shift or a common scale of the columns; but for
+    No figure depends on the order of the rows or columns, nor on a shift or a common scale of the columns, except
     the inertia, which grows with the square of the scale.
 
     Parameters
@@ -177,7 +177,7 @@ def _geometry(X: np.ndarray, models: Mapping[int, KMeans]) -> pd.DataFrame:
 
 
 def _resampled(X: np.ndarray, models: Mapping[int, KMeans], n_init: int, n_boot: int, seed: int) -> pd.DataFrame:
-    """Return how well the segments come back; a single one always does, and nothing is said of the others' figures."""
+    """Return how well the segments come back; a single one always does, and the other figures say nothing of it."""
 
     def figures(k: int) -> tuple[float, ...]:
         if k == 1:
@@ -194,7 +194,7 @@ def _resampled(X: np.ndarray, models: Mapping[int, KMeans], n_init: int, n_boot:
 
 
 def _valleys(rows: np.ndarray, models: Mapping[int, KMeans], seed: int) -> pd.DataFrame:
-    """Return the shallowest valley between two segments of each k, those numbered from the largest, 1, on."""
+    """Return the shallowest valley between two segments of each k; segment 1 is the largest."""
     spread = spread_ties(rows, seed)
 
     def shallowest(model: KMeans) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What labelings say of the same rows: exact silhouettes, and how customers flow from segment to segment as k grows."""
+"""What labelings say about the same rows: exact silhouettes, and how customers flow between segments as k grows."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _ROUNDING = 1e-13
 """Squared distances below this share of the rows' squared norms are rounding errors: the rows are the same."""
 
 TILE_ROWS, BYTES_A_PAIR = 256, 12
-"""Distances are looked at in tiles of so many rows; a pair's take this memory, squared in double precision."""
+"""Rows of a tile of distances, and the memory that one distance takes, squared and in double precision."""
 
 
 def silhouettes(X: ArrayLike, labelings: Sequence[ArrayLike], *, block_bytes: int = 8 * 2**20) -> np.ndarray:
@@ -121,7 +121,7 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
     labelings : mapping of int to array of shape (n_rows,)
         By k the segments of the rows, counted from 0.
     k : int
-        The k whose segments the flows are told apart by.
+        The k whose segments give the flows their colours.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def segment_origins(labelings: Mapping[int, np.ndarray]) -> pd.DataFrame:
 
 
 def _origins(k: int, labels: np.ndarray, before: np.ndarray | None) -> pd.DataFrame:
-    """Return the origins of the segments of one k; missing where nothing is known of the segments before."""
+    """Return where the segments of one k come from; missing where nothing is known of those before."""
     segments = pd.DataFrame({"k": k, "segment": range(1, k + 1)})
     if before is None:
         return segments.reindex(columns=["k", "segment", "origin", "origin_share", "entropy", "slsa"])

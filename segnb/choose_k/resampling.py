@@ -32,19 +32,19 @@ _OWN_FITS = 5
 """Seeds that the rows' own log W is averaged over, so that it has as many starts as each reference has."""
 
 N_SEEDS, SEED_ROWS = 10, 300
-"""Seeds whose results are compared with each other, and the rows at most that they are fitted to."""
+"""Seeds whose results are compared with each other, and the most rows that they are fitted to."""
 
 _RESAMPLE_ROWS = 2500
 """A bootstrap sample and the rows it is judged on have this many rows at most."""
 
 _BLOCK_ROWS = 2**16
-"""Rows of a large matrix that are looked at together."""
+"""A large matrix is looked at in blocks of this many rows."""
 
 _FLAT = 1e-13
-"""An axis with less than this share of the widest one's sum of squares is none."""
+"""An axis with less than this share of the widest one's sum of squares is left out."""
 
 _ROUNDED = 9
-"""Digits to which coordinates are the same when rows are put in order."""
+"""Coordinates that agree to this many digits count as the same when rows are put in order."""
 
 bar = partial(tqdm, leave=False, delay=0.5)
 """A progress bar for loops that last, gone when they are done."""
@@ -117,7 +117,7 @@ def blocks(X: np.ndarray) -> Iterator[np.ndarray]:
 
 @contextmanager
 def quick_small_fits() -> Iterator[None]:
-    """Let many small fits go fast: one thread each, checked once and not each time, no warning of ties."""
+    """Make many small fits fast: one thread each, checked once and not each time, no warning of ties."""
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     quiet = warnings.catch_warnings(action="ignore", category=ConvergenceWarning)
     with threadpool_limits(1), unchecked, quiet:
@@ -128,10 +128,11 @@ Draw = Callable[[np.random.Generator], np.ndarray]
 
 
 def reference_draw(rows: np.ndarray, frame: Frame, groups: Sequence[object]) -> Draw:
-    """Return what draws rows without groups, in the axes of the frame and as many as it has.
+    """Return a function that draws as many rows as the frame has, in its axes, but without groups.
 
-    Numbers are drawn uniformly in the box along their principal axes. Columns of two values, which a uniform draw would
-    rob of what k-means finds in any levels, keep these and are permuted, those of one group (a category) together.
+    Numbers are drawn uniformly in the box along their principal axes. Columns of two values keep them and are
+    permuted, those of one group (a category) together: k-means finds something in any levels, and would not in a
+    uniform draw.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def reference_draw(rows: np.ndarray, frame: Frame, groups: Sequence[object]) -> 
 
 
 def uniform_draw(rows: np.ndarray) -> Draw:
-    """Return what draws as many rows uniformly in the box around these."""
+    """Return a function that draws as many rows uniformly in the box around these."""
     low, high = rows.min(axis=0), rows.max(axis=0)
     return lambda rng: rng.uniform(low, high, size=rows.shape)
 
@@ -170,10 +171,10 @@ def uniform_draw(rows: np.ndarray) -> Draw:
 def references(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int, draw: Draw) -> pd.DataFrame:
     """Return what rows without groups look like, one row per k: `gap`, `gap_se`, `gap_k` and `valley_reference`.
 
-    `n_refs` reference sets come from `draw`, see `reference_draw`. Gap is the mean
-    of their log W minus the log W of `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE rule,
-    missing where no k keeps it: Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001. `valley_reference` is
-    their mean depth of the shallowest valley: with many columns or segments k-means finds some valley in any cloud.
+    `n_refs` reference sets come from `draw`, see `reference_draw`. Gap is the mean of their log W minus the log W of
+    `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE rule, missing where no k keeps it:
+    Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001. `valley_reference` is the mean depth of their
+    shallowest valley: with many columns or segments k-means finds some valley in any cloud.
     """
 
     def fits(rows: np.ndarray, number: int) -> list[KMeans]:
@@ -192,7 +193,7 @@ def references(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: i
 
 
 def _log_inertia(model: KMeans) -> float:
-    """Return the logarithm of the inertia, that of the least positive number if it is 0."""
+    """Return the logarithm of the inertia; if it is 0, that of the smallest positive number."""
     return float(np.log(max(model.inertia_, np.finfo(float).tiny)))
 
 

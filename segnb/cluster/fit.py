@@ -67,8 +67,8 @@ def from_labels(X: pd.DataFrame | np.ndarray, labels: ArrayLike) -> KMeans:
         The scaled matrix, no missing values.
     labels : array of shape (n_customers,)
         Numbers or words of any kind, row by row, at least two different ones. Customers with -1, with which
-        scikit-learn's HDBSCAN, DBSCAN and OPTICS mark noise, join the nearest of the other centres, which they do not
-        move.
+        scikit-learn's HDBSCAN, DBSCAN and OPTICS mark noise, join the nearest of the other centres without moving
+        it.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def assign(
         The segments' numbers in the order of the centres; 1, 2, … by default.
     fitted : bool, default False
         Whether `features` are the rows that the model was fitted to. Then the labels that `from_labels` was given are
-        kept (a model read from a run has them no more); otherwise, and for k-means in any case, the nearest centre
+        kept (a model read from a run no longer has them); otherwise, and for k-means always, the nearest centre
         counts.
 
     Returns
@@ -219,10 +219,10 @@ def _check_labels(labels: pd.Series, n_customers: int) -> None:
 
 
 _NEAR_BORDER = 0.05
-"""Below this confidence a customer is as near to a second segment as makes no difference."""
+"""Below this confidence a customer is practically as near to a second segment."""
 
 _OPINION_ROWS = 5000
-"""Second opinions are asked on this many customers at most: Ward needs all pairwise distances."""
+"""The other algorithms see this many customers at most: Ward needs all pairwise distances."""
 
 
 def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 0) -> pd.DataFrame:

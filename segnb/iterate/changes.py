@@ -19,7 +19,8 @@ from segnb.text import ENTRANTS, LEAVERS, percent
 _OVERLAP = 0.5
 """A segment goes on in another if at least this share of its customers is found there."""
 
-NOTHING = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0}
+_UNMATCHED = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0}
+"""What is said of a segment without a counterpart."""
 
 
 def match_segments(previous: ArrayLike, current: ArrayLike, known: Iterable = ()) -> pd.DataFrame:
@@ -60,8 +61,8 @@ def match_segments(previous: ArrayLike, current: ArrayLike, known: Iterable = ()
     table = pd.crosstab(previous.loc[both].to_numpy(), current.loc[both].to_numpy())
     pairs = {table.index[i]: table.columns[j] for i, j in _paired(table.to_numpy())}
     rows = [_what_became(segment, pairs.get(segment), table) for segment in table.index]
-    rows += [NOTHING | {"previous": old, "fate": "vanished"} for old in sorted(set(known) - set(table.index))]
-    rows += [NOTHING | {"current": new, "fate": "emerged"} for new in table.columns if new not in pairs.values()]
+    rows += [_UNMATCHED | {"previous": old, "fate": "vanished"} for old in sorted(set(known) - set(table.index))]
+    rows += [_UNMATCHED | {"current": new, "fate": "emerged"} for new in table.columns if new not in pairs.values()]
     matches = pd.DataFrame(rows)
     return matches.assign(**matches[["previous", "current"]].convert_dtypes())
 
@@ -74,7 +75,7 @@ def _paired(counts: np.ndarray) -> list[tuple[int, int]]:
 
 def _what_became(segment: object, partner: object | None, table: pd.DataFrame) -> dict[str, object]:
     own = table.loc[segment]
-    row = NOTHING | {"previous": segment, "fate": _fate(own / own.sum(), partner)}
+    row = _UNMATCHED | {"previous": segment, "fate": _fate(own / own.sum(), partner)}
     if partner is None:
         return row
     shared, union = int(own[partner]), own.sum() + table[partner].sum() - own[partner]
@@ -130,8 +131,8 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
     previous, current : Snapshot
 
     >>> from dataclasses import replace
-    >>> from segnb.iterate import NOTHING_BEFORE
-    >>> june = replace(NOTHING_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
+    >>> from segnb.iterate import _UNMATCHED_BEFORE
+    >>> june = replace(_UNMATCHED_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
     >>> compared_with(june, june)
     'Compared with june: 3 customers then, 3 now.'
     """

@@ -188,7 +188,7 @@ def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int 
 
 
 def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
-    """Return after how many days to fit again, and whether the segmentation ceased to hold within the replay.
+    """Return after how many days to fit again, and whether the segmentation stopped holding within the replay.
 
     The last age up to which it held all the time; the first age where it did not hold at once.
 

@@ -31,7 +31,7 @@ class _ColumnwiseTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 
 
 class Clipper(_ColumnwiseTransformer):
-    """Pull values beyond a column's bounds in to the bounds, which are learned when fitting.
+    """Pull values beyond a column's bounds in to the bounds, which it learns when fitting.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class SkewTamer(preprocessing.PowerTransformer):
 
 
 class LevelBlocks(TransformerMixin, BaseEstimator):
-    """Turn each category into a block of columns, one per level, whose variances add up to 1: as much as a number's.
+    """Turn each category into a block of columns, one per level, whose variances add up to 1, as a number's does.
 
     A category of two levels becomes one column. Levels of few customers are taken together as "other", and so is a
     level that was never seen; "missing" is a level like any other. A share of the rows or 1 of a level comes out of
