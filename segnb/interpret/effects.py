@@ -68,8 +68,8 @@ def _interval_table(found: np.ndarray, columns: Sequence[str], index: pd.MultiIn
 _EFFECTS, _LEVEL_EFFECTS = _with_ends("cohens_d", "cliffs_delta"), _with_ends("cramers_v", "lift")
 
 
-NOTHING = 1e-12
-"""Spread below this share of the column's is a rounding error."""
+_ROUNDING = 1e-12
+"""A spread below this share of the column's is a rounding error."""
 
 
 def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike) -> pd.Series:
@@ -152,9 +152,9 @@ def _of_column(column: np.ndarray, ranks: np.ndarray, codes: np.ndarray, sizes: 
     elsewhere, spread_elsewhere = _mean_and_spread(-sums, squares.sum() - squares, others)
     delta = 2 * (of_ranks - sizes * (sizes + 1) / 2) / np.maximum(sizes * others, 1) - 1
     spread = spread_here + spread_elsewhere
-    spread[spread < NOTHING * squares.sum()] = 0
+    spread[spread < _ROUNDING * squares.sum()] = 0
     pooled, difference = np.sqrt(spread / max(len(column) - 2, 1)), here - elsewhere
-    apart = np.where(np.abs(difference) <= NOTHING * np.abs(centred).max(), 0.0, np.copysign(np.inf, difference))
+    apart = np.where(np.abs(difference) <= _ROUNDING * np.abs(centred).max(), 0.0, np.copysign(np.inf, difference))
     return np.array([np.divide(difference, pooled, out=apart, where=pooled > 0), delta])
 
 
@@ -253,7 +253,7 @@ def level_marks(levels: pd.DataFrame) -> pd.DataFrame:
 
 
 def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
-    """Return the names of the categories that have at most so many levels.
+    """Return the names of the categories that have at most `most` levels.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ _LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""
 
 _LEAST_LEAF = 10
-"""Below that a leaf of the tree is not split off: what a few customers have in common is chance."""
+"""A leaf of the tree has at least this many customers: what a few have in common is chance."""
 
 _LEAST_COVERAGE = 0.05
 """A rule for a smaller share of its segment is left out."""
@@ -116,7 +116,7 @@ def _rules(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Seri
 
 
 def _regions(tree: DecisionTreeClassifier, names: list[str], winners: Mapping[int, object]) -> list[_Region]:
-    """Return the largest parts of the tree whose leaves all have one segment for winner."""
+    """Return the largest parts of the tree in whose leaves the same segment is the most frequent."""
     inner = tree.tree_
 
     def visit(node: int, path: list[_Condition]) -> list[_Region]:
@@ -150,7 +150,7 @@ def _of_level(column: str, sign: str) -> str:
 
 
 def _condition(values: pd.Series, sign: str, threshold: float) -> str:
-    """Return a condition as a person would write it, true of just the same values.
+    """Return a condition as a person would write it, true for exactly the same values.
 
     Whole numbers get the last one inside; others the threshold with as few digits as keep every value on its side,
     shares in percent.

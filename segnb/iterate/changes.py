@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from segnb.errors import DataError
 from segnb.iterate.snapshot import Snapshot
-from segnb.text import ENTRANTS, LEAVERS, percent
+from segnb.text import ENTRANTS, LEAVERS
 
 _OVERLAP = 0.5
-"""A segment goes on in another if at least this share of its customers is found there."""
+"""A segment survives in another if at least this share of its customers is found there."""
 
 _UNMATCHED = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0}
 """What is said of a segment without a counterpart."""
@@ -118,7 +118,7 @@ def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
 
 
 def _sides(**sides: pd.Series) -> pd.DataFrame:
-    """Return what is known of each customer before and after, entrants and leavers under their names."""
+    """Return each customer's side before and after; those missing on one are entrants or leavers."""
     table = pd.concat(sides, axis=1, sort=False).astype({"before": object, "after": object})
     return table.fillna({"before": ENTRANTS, "after": LEAVERS})
 
@@ -141,21 +141,6 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
     return (
         f"Compared with {previous.label}: {len(previous.customers):,} customers then, {len(current.customers):,} now."
     )
-
-
-def mobility_sentence(table: pd.DataFrame) -> str:
-    """Return the mobility of a migration table in words, "" for an empty one.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As returned by `migration`.
-
-    >>> mobility_sentence(migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2])))
-    'Mobility is 50%: 0% if nobody moved, 100% if today says nothing about before.'
-    """
-    moved = "" if table.empty else percent(mobility(table))
-    return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
 
 
 def mobility(table: pd.DataFrame) -> float:
@@ -213,7 +198,7 @@ _N_REFITS = 20
 """Bootstrap refits that the noise floor is measured on."""
 
 _NOISE_ROWS = 20_000
-"""Customers that they are fitted to at most; with fewer customers than there are the floor is rather too high."""
+"""They are fitted to this many customers at most; a sample makes the floor too high rather than too low."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from segnb.iterate.changes import Changes, decompose
+from segnb.iterate.changes import Changes, decompose, mobility
 from segnb.iterate.drift import drift
 from segnb.iterate.snapshot import Snapshot
 from segnb.text import Finding, figure, label, listed, number, percent
@@ -18,7 +18,7 @@ _BEYOND_NOISE = 0.05
 """How far the model's change must exceed the noise floor to call for a refit, as a share of customers."""
 
 _UNLIKE = 0.05
-"""Share of customers unlike anyone segmented before that calls for a refit; 0.01 is to be expected."""
+"""A larger share of customers unlike anyone segmented before calls for a refit; 0.01 is to be expected."""
 
 _MEANINGS = {
     "keep": "Nothing needs to be done: customers and segments are where they were.",
@@ -143,8 +143,24 @@ def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float |
     return known if drifts is None else known | {"features_drifted": int(drifts["drifted"].sum())}
 
 
+def mobility_sentence(table: pd.DataFrame) -> str:
+    """Return the mobility of a migration table in words, "" for an empty one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by `migration`.
+
+    >>> from segnb.iterate import migration
+    >>> mobility_sentence(migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2])))
+    'Mobility is 50%: 0% if nobody moved, 100% if today says nothing about before.'
+    """
+    moved = "" if table.empty else percent(mobility(table))
+    return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
+
+
 def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int = 10, seed: int = 0) -> pd.DataFrame:
-    """Return how well the first snapshot's model does on each later one, beside a model fitted there.
+    """Return how well the first snapshot's model does on each later one, compared with a model fitted there.
 
     Parameters
     ----------

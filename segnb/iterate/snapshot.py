@@ -18,7 +18,7 @@ _FARTHEST = 0.99
 """A customer further from the centres than this share of a snapshot's own is unlike anyone in it."""
 
 _FARTHEST_ROWS = 100_000
-"""How far that is, this many of its customers tell at most."""
+"""How far that is, is measured on this many of its customers at most."""
 
 
 def unclipped(pipeline: Pipeline) -> Pipeline:
@@ -178,4 +178,4 @@ class Snapshot:
 
 
 NOTHING_BEFORE = Snapshot(pd.DataFrame(), [], Pipeline([("nothing", "passthrough")]), KMeans(), label="")
-"""A snapshot of nobody, where there is nothing to compare with; what is made of it is empty and shows nothing."""
+"""A snapshot of nobody, where there is nothing to compare with: its tables are empty, its figures draw nothing."""

@@ -64,7 +64,7 @@ def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -
     Parameters
     ----------
     stability : DataFrame
-        As returned by `segnb.choose_k.segments`.
+        As returned by `segnb.choose_k.segment_stability` for several k.
     k : int
         The chosen number of segments.
 

@@ -77,7 +77,7 @@ def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     replayed : DataFrame
-        As returned by `segnb.iterate.decision`.
+        As returned by `segnb.iterate.replay`.
 
     >>> months = {"age": [30, 60], "moved": [0.02, 0.03], "unlike": [0.01, 0.01], "noise_high": 0.05, "holds": True}
     >>> replay_curves(pd.DataFrame(months)).get_title(loc="left")

@@ -20,7 +20,7 @@ HIGH_LOW = {"center": 0, "vmin": -2, "vmax": 2, "cmap": "RdBu_r"}
 """How heatmaps of standard deviations are coloured: red is high, blue is low."""
 
 _FONTS = "Noto Sans CJK SC,Noto Sans CJK JP,WenQuanYi Zen Hei,Noto Sans Arabic,Noto Sans Devanagari,Noto Emoji,Symbola"
-"""For letters that matplotlib's own font lacks, those of these that are installed are used."""
+"""For letters that matplotlib's own font lacks; only those that are installed are used."""
 
 _INSTALLED = {font.name for font in font_manager.fontManager.ttflist}
 
