@@ -30,6 +30,7 @@ from segnb.choose_k import (
     evidence,
     evidence_rows,
     limits,
+    line_density,
     segment_flows,
     segment_origins,
     segment_stability,
@@ -37,7 +38,7 @@ from segnb.choose_k import (
     summary,
     valleys,
 )
-from segnb.choose_k.resampling import adjusted_rand, bar, fit_kmeans, make_frame, prediction_strength, references
+from segnb.choose_k.resampling import bar, make_frame, prediction_strength, references, uniform_draw
 from segnb.choose_k.separation import likelihoods
 from segnb.errors import DataError
 
@@ -225,7 +226,7 @@ def test_segment_stability_is_the_jaccard_index_of_scikit_learn(n_rows, k, seed)
     of, scores = labels[frame.positions], []
     for number in range(2):  # each row of the resample counts once, and only these rows
         rows = np.unique(np.random.default_rng([0, number]).integers(n_rows, size=n_rows))
-        found = fit_kmeans(frame.rows[rows], min(k, len(rows)), number, n_init=3).labels_
+        found = KMeans(min(k, len(rows)), n_init=3, random_state=number).fit_predict(frame.rows[rows])
         scores.append(
             [max(jaccard_score(of[rows] == j, found == i, zero_division=0) for i in set(found)) for j in range(k)]
         )
@@ -310,8 +311,8 @@ def test_gap_on_the_papers_simulations(draw, k):
     named = []
     for _ in range(10):
         rows = make_frame(draw(rng), 1000, seed=0).rows
-        models = {each: fit_kmeans(rows, each, 0, n_init=5) for each in range(1, 6)}
-        named.append(references(rows, models, n_refs=20, seed=0)["gap_k"].iloc[0])
+        models = {each: KMeans(each, n_init=5, random_state=0).fit(rows) for each in range(1, 6)}
+        named.append(references(rows, models, 20, 0, uniform_draw(rows))["gap_k"].iloc[0])
     assert named.count(k) >= 9
 
 
@@ -351,7 +352,7 @@ def test_valley_needs_a_between():
 
 def test_likelihoods_are_scipys_and_scikit_learns(blobs):
     rows = make_frame(blobs / np.sqrt(blobs.var(ddof=0).mean()), 1000, seed=0).rows
-    models = {k: fit_kmeans(rows, k, 0, n_init=5) for k in (1, 2, 3)}
+    models = {k: KMeans(k, n_init=5, random_state=0).fit(rows) for k in (1, 2, 3)}
     table = likelihoods(rows, models, seed=0)
     for k, model in models.items():
         width = np.sqrt(model.inertia_ / rows.size)
@@ -367,8 +368,8 @@ def test_likelihoods_are_scipys_and_scikit_learns(blobs):
 
 def test_gap_gives_the_rows_as_many_starts_as_the_references():
     rows = make_frame(np.random.default_rng(3).uniform(size=(400, 2)), 400, seed=0).rows
-    models = {k: fit_kmeans(rows, k, 0, n_init=10) for k in range(1, 9)}
-    table = references(rows, models, n_refs=10, seed=0)
+    models = {k: KMeans(k, n_init=10, random_state=0).fit(rows) for k in range(1, 9)}
+    table = references(rows, models, 10, 0, uniform_draw(rows))
     assert ((table["gap"] - table["gap"].iloc[0]).abs() < 3 * table["gap_se"]).all()
 
 
@@ -539,12 +540,9 @@ def test_summary_says_what_was_found(blobs, blob_evidence, verdict):
     assert summary(blob_evidence, choice, segment_stability(blobs, labels + 1, n_boot=3)) == text
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
-def test_adjusted_rand_is_scikit_learns_to_the_bit(n_rows, k, other_k, seed):
-    rng = np.random.default_rng(seed)
-    one, other = rng.integers(k, size=n_rows), rng.integers(other_k, size=n_rows)
-    assert adjusted_rand(one, other) == adjusted_rand_score(one, other)
+def test_columns_of_two_values_have_no_line_between_segments():
+    levels = pd.get_dummies(pd.Series(list("abc") * 20)).astype(float)
+    assert line_density(levels, list("abc") * 20, "a", "b").empty
 
 
 def test_limits_name_the_sample_the_range_and_the_other_opinions(many):

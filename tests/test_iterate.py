@@ -22,12 +22,12 @@ from segnb.iterate import (
     drift,
     match_segments,
     migration,
-    mobility,
     refit_interval,
     replay,
     replay_sentence,
     value_moved,
 )
+from segnb.iterate.changes import mobility
 from segnb.iterate.drift import population_stability
 from segnb.prepare import prepare
 from segnb.tables import holm

@@ -19,7 +19,8 @@ from segnb.cluster import assign, centres, fit_segments
 from segnb.data import dates_as_days
 from segnb.data.contract import ranked
 from segnb.errors import DataError
-from segnb.interpret import category_effects, describe_by_rules, feature_importance, level_marks, profiles
+from segnb.interpret import category_effects, describe_by_rules, feature_importance, profiles
+from segnb.interpret.effects import level_marks
 from segnb.iterate import Snapshot, drift
 from segnb.prepare import level_blocks, original_units, prepare
 from segnb.prepare.pipeline import LevelBlocks
@@ -281,7 +282,9 @@ def test_references_permute_levels_and_keep_their_blocks():
     table, _ = planted("categories", 0, n=300)
     X = prepare(table, NUMBERS, features=[*NUMBERS, *LEVELS]).features
     frame = make_frame(X, 1000, 0)
-    drawn = reference_draw(X.to_numpy(), frame, [category_of(name) for name in X])(np.random.default_rng(0))
+    drawn = reference_draw(X.to_numpy()[frame.positions], frame, [category_of(name) for name in X])(
+        np.random.default_rng(0)
+    )
     back = pd.DataFrame(drawn @ frame.axes.T + frame.centre, columns=X.columns)
     for name in LEVELS:
         own = X.filter(like=f"{name}{IS}").round(6)

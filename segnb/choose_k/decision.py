@@ -14,17 +14,17 @@ from segnb.tables import COMES_BACK, FOUND_AGAIN
 from segnb.text import IS, Finding, category_of, label, listed, percent
 
 _CHANCE, _DEEP, _BESIDE_REFERENCE = 0.1, 0.65, 0.65
-"""A valley: so unlikely by chance, so few customers between, and as a share of what references without groups show."""
+"""The most that a valley may have: p, depth, and depth as a share of what references without groups show."""
 
 _HARDLY_FULL = 1.25
-"""Likelihoods count only where no middle between two segments is fuller than so many times the sparser centre."""
+"""Likelihoods count only where no middle between two segments is fuller than this many times the sparser centre."""
 
 _PAIR = ["valley_segment", "valley_other"]
 _MIXTURES = [f"bic_{shape}" for shape in MIXTURES]
 _LIKELIHOODS = ["classification", *_MIXTURES]
 
 _ALONE = 0.1
-"""A column of two values of whose variance less than this share lies within the segments makes one alone."""
+"""A column of two values makes a segment alone if less than this share of its variance lies within the segments."""
 
 _FEW_DRAWS = 20
 """With fewer pairs of resamples the verdict may hang on a single one."""
@@ -33,7 +33,7 @@ _FEW_CUSTOMERS = 50
 """Among fewer customers a valley can hardly be told from chance."""
 
 _VERDICTS = yaml.safe_load(Path(__file__).with_name("verdicts.yaml").read_text(encoding="utf-8"))
-"""By verdict `meaning` and `advice`, in which {k} stands for the number of segments."""
+"""By verdict `meaning` and `advice`, in which {k} stands for the number of segments, and what is found again."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +95,8 @@ class Choice(Finding):
 def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken_from: str = "") -> Choice:
     """Return the number of segments that the evidence supports.
 
-    Two kinds of evidence name groups. *Valley*: the largest k of which every two segments have clearly fewer
-    customers between them than around their centres, and than references without groups have. *Agreement*: the k on
+    Two kinds of evidence name groups. *Valley*: the largest k with clearly fewer customers between every
+    two segments than around their centres, and than references without groups have there. *Agreement*: the k on
     which the classification likelihood and the mixtures agree, for groups that overlap. An agreement wins; with
     neither there is no structure, and k is the most reproducible one. No k counts that leaves a segment below
     `min_share`, unless all do. The verdict is *natural* only with a valley at the chosen k and segments that come
@@ -136,26 +136,23 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken
     structure = max(valley, agreed) > 1
     suggested, why = _suggest(tried, large, valley, agreed)
     chosen = k or suggested
-    back = tried.loc[chosen, ["prediction_strength", "stability"]].min() >= COMES_BACK
+    row = tried.loc[chosen]
+    back = row[["prediction_strength", "stability"]].min() >= COMES_BACK
     verdict = ("natural" if separated[chosen] else "reproducible") if back else "constructed"
+    given = [f"k = {k} {_given(taken_from)}; the evidence alone suggests k = {suggested}."] if k else []
+    reasons = [*_groups(tried, valley, agreed), *given, why, *_too_small(separated, large, valley, min_share)]
+    reasons += [_figures(row, chosen), *_finer(table, large, chosen)]
     favourites = _favourites(table)
     other = [f"By itself, {name} would choose k = {each}." for name, each in favourites.items() if each != chosen]
     return Choice(
         k=int(chosen),
         verdict=verdict,
-        meaning=_meaning(verdict, structure, int(table["all_rows"].iloc[0])),
+        meaning=_meaning(verdict, structure, int(row["all_rows"])),
         structure=structure,
         separated=bool(separated[chosen]),
-        nearest=tried.loc[chosen, _PAIR].astype(int).tolist(),
-        depth=float(tried.loc[chosen, "valley_depth"]),
-        reasons=[
-            *_groups(tried, valley, agreed),
-            *([f"k = {k} {_given(taken_from)}; the evidence alone suggests k = {suggested}."] if k else []),
-            why,
-            *_too_small(separated, large, valley, min_share),
-            _figures(tried.loc[chosen], chosen),
-            *_finer(table, large, chosen),
-        ],
+        nearest=row[_PAIR].astype(int).tolist(),
+        depth=float(row["valley_depth"]),
+        reasons=reasons,
         disagreement=other or [f"All figures that name a k favour k = {chosen}."],
         favourites=favourites,
         overridden=bool(k),
@@ -178,7 +175,7 @@ def _largest(named: pd.Series) -> int:
 
 
 def _agreed(table: pd.DataFrame, large: pd.Series, valley: int) -> int:
-    """Return the k on which the likelihoods agree, 1 without one.
+    """Return the k on which the likelihoods agree, 1 if there is none.
 
     The best mixture names it and, of the classification likelihood and the three mixtures, at least two; where there
     are valleys at another k, at least three. None of the four is further off than two, and no middle is full.
@@ -207,19 +204,15 @@ def _suggest(tried: pd.DataFrame, large: pd.Series, valley: int, agreed: int) ->
 
 def _groups(tried: pd.DataFrame, valley: int, agreed: int) -> list[str]:
     """Return what the two kinds of evidence say of groups, in sentences."""
+    said = "At no k is there a valley between every two segments: somewhere one goes over into another."
     if valley > 1:
-        row = tried.loc[valley]
-        said = f"Every two of {valley} segments have a valley between them, the shallowest {_where(row)}."
-    else:
-        said = "At no k is there a valley between every two segments: somewhere one goes over into another."
-    if agreed > 1:
-        return [said, f"The likelihoods of round groups agree on k = {agreed}."]
-    return [said, "The likelihoods of round groups do not agree on a k."]
-
-
-def _where(row: pd.Series) -> str:
-    (one, other), share = row[_PAIR].astype(int), percent(row["valley_depth"])
-    return f"between {one} and {other}, with {share} as many customers in the middle as at the sparser centre"
+        (one, other), share = tried.loc[valley, _PAIR].astype(int), percent(tried.loc[valley, "valley_depth"])
+        said = (
+            f"Every two of {valley} segments have a valley between them, the shallowest between {one} and {other}, "
+            f"with {share} as many customers in the middle as at the sparser centre."
+        )
+    likely = f"agree on k = {agreed}" if agreed > 1 else "do not agree on a k"
+    return [said, f"The likelihoods of round groups {likely}."]
 
 
 def _too_small(separated: pd.Series, large: pd.Series, valley: int, min_share: float) -> list[str]:
@@ -300,34 +293,22 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
     if "k" in stability:
         stability = stability[stability["k"] == choice.k]
     weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
+    named = f"segment {weak[0]}" if len(weak) == 1 else f"segments {listed(weak)}"
+    words = _VERDICTS[_kind(choice.verdict, choice.structure)]
     smallest = int(row["all_rows"] * row["all_rows_smallest_share"] + 0.5)
     sentences = [
-        _VERDICTS[_kind(choice.verdict, choice.structure)]["advice"].format(k=choice.k),
+        words["advice"].format(k=choice.k),
         f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
         f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
-        _weak(weak, choice.verdict),
+        words["not found" if weak else "all found"].format(weak=named),
     ]
     if choice.overridden:
         sentences.append(f"This number of segments {_given(choice.taken_from)}.")
     return " ".join(sentences)
 
 
-def _weak(segments: list[str], verdict: str) -> str:
-    """Return which segments are not found again; it must hold beside what the verdict says of all of them."""
-    if not segments and verdict == "constructed":
-        return "Most customers of each single segment are found together again."
-    if not segments:
-        return "Each single segment is found again with other customers."
-    named = f"segment {segments[0]}" if len(segments) == 1 else f"segments {listed(segments)}"
-    if verdict == "constructed":
-        return f"The least found again: {named}."
-    return (
-        f"That holds of the segments as a whole; {named} would look different with other customers: handle with care."
-    )
-
-
 def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[str]:
-    """Return sentences on columns that a reader must know of: those that make a segment alone, and categories.
+    """Return sentences on columns that a reader must know about: those that make a segment alone, and categories.
 
     Parameters
     ----------
@@ -376,7 +357,7 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
     >>> limits(table, decide(table), columns=2)[:33]
     'All of this is said of 2 columns '
     """
-    row, tried = evidence.set_index("k").loc[choice.k], evidence.loc[evidence["k"] > 1, "k"]
+    row = evidence.set_index("k").loc[choice.k]
     sentences = [
         f"All of this is said of {columns} column{'s' if columns > 1 else ''} and of groups as k-means makes them, "
         "round and of similar width; other columns, or groups of other shapes, are another question.",
@@ -389,7 +370,7 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
         )
     if n_boot < _FEW_DRAWS:
         sentences.append(f"Only {n_boot} pairs of samples were drawn, so that one more may change the verdict.")
-    if choice.k == tried.max():
+    if choice.k == evidence["k"].max():
         sentences.append(f"k = {choice.k} is the largest that was tried; a wider range may support more segments.")
     other = sorted({*choice.favourites.values()} - {choice.k})
     if other:

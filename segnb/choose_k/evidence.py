@@ -12,6 +12,7 @@ from segnb.choose_k.labelings import silhouettes
 from segnb.choose_k.resampling import Frame, bar, blocks, make_frame
 from segnb.choose_k.separation import likelihoods, spread_ties, valley_table
 from segnb.errors import DataError
+from segnb.tables import as_table
 from segnb.text import category_of
 
 _MOST_COLUMNS = 2000
@@ -29,9 +30,9 @@ def evidence(
     sample_rows: int = 20000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return every figure for every k, one row per k, from 1 where a figure has a meaning there.
+    """Return every figure for every k, one row per k; at k = 1 only those that mean something there.
 
-    No figure depends on the order of the rows or columns, nor on a shift or a common scale of the columns; but for
+    No figure depends on the order of the rows or columns, nor on a shift or a common scale of the columns, except
     the inertia, which grows with the square of the scale.
 
     Parameters
@@ -74,25 +75,25 @@ def evidence(
     for name, value, least in (("n_init", n_init, 1), ("n_boot", n_boot, 2), ("n_refs", n_refs, 1)):
         if value < least:
             raise DataError(f"{name}={value}: needs at least {least}")
-    names = [category_of(name) for name in X] if isinstance(X, pd.DataFrame) else None
-    X = _checked_matrix(X)
-    _check_range(min(len(X), sample_rows), k_min, k_max)
-    frame = make_frame(X, sample_rows, seed)
-    _check_distinct(X[frame.positions], k_max)
-    draw = resampling.reference_draw(X, frame, names or range(X.shape[1]))
+    matrix = _checked_matrix(X)
+    _check_range(min(len(matrix), sample_rows), k_min, k_max)
+    frame = make_frame(matrix, sample_rows, seed)
+    rows = matrix[frame.positions]
+    _check_distinct(rows, k_max)
+    draw = resampling.reference_draw(rows, frame, [category_of(name) for name in as_table(X)])
     with resampling.quick_small_fits():
         ks = bar(range(1, k_max + 1), desc="k-means for each k")
-        models = {k: resampling.fit_kmeans(frame.rows, k, seed, n_init) for k in ks}
+        models = {k: KMeans(k, n_init=n_init, random_state=seed).fit(frame.rows) for k in ks}
         shown = {k: models[k] for k in [1, *range(k_min, k_max + 1)]}
         parts = [
             _geometry(frame.rows, shown),
-            _valleys(X[frame.positions], shown, seed),
+            _valleys(rows, shown, seed),
             resampling.references(frame.rows, models, n_refs, seed, draw).loc[list(shown)],
             likelihoods(frame.rows, shown, seed),
             _resampled(frame.rows, shown, n_init, n_boot, seed),
         ]
     table = pd.concat(parts, axis=1)
-    return table.join(_all_rows(X, frame, shown)).reset_index(names="k")
+    return table.join(_all_rows(matrix, frame, shown)).reset_index(names="k")
 
 
 def evidence_rows(X: pd.DataFrame, sample_rows: int = 20_000, seed: int = 0, tried: Sequence[int] = ()) -> pd.DataFrame:
@@ -133,11 +134,9 @@ def _check_distinct(rows: np.ndarray | pd.DataFrame, k: int) -> None:
 def _checked_matrix(X: pd.DataFrame | np.ndarray) -> np.ndarray:
     """Return the matrix's values, checked before anything is fitted to them."""
     if isinstance(X, pd.DataFrame):
-        words = sorted(set(map(str, X)) - set(map(str, X.select_dtypes(["number", "bool"]))))
+        words = ", ".join(sorted(map(str, X.select_dtypes(exclude=["number", "bool"]))))
         if words:
-            raise DataError(
-                f"the feature matrix has columns that aren't numbers: {', '.join(words)}; encode or drop them"
-            )
+            raise DataError(f"the feature matrix has columns that aren't numbers: {words}; encode or drop them")
     values = resampling.values_of(X)
     if values.ndim != 2 or not values.size:
         raise DataError(f"the feature matrix has shape {values.shape}; needs rows and columns")
@@ -178,55 +177,46 @@ def _geometry(X: np.ndarray, models: Mapping[int, KMeans]) -> pd.DataFrame:
 
 
 def _resampled(X: np.ndarray, models: Mapping[int, KMeans], n_init: int, n_boot: int, seed: int) -> pd.DataFrame:
-    """Return how well the segments come back; a single one always does, and nothing is said of the others' figures."""
+    """Return how well the segments come back; a single one always does, and the other figures say nothing of it."""
 
-    def figures(k: int) -> dict[str, float]:
+    def figures(k: int) -> tuple[float, ...]:
         if k == 1:
-            return {"prediction_strength": 1.0, "prediction_strength_se": 0.0}
-        strength, error = resampling.prediction_strength(X, k, seed)
+            return 1.0, 0.0, np.nan, np.nan, np.nan
         samples = resampling.bootstrap(X, k, n_boot, seed)
-        return {
-            "prediction_strength": strength,
-            "prediction_strength_se": error,
-            "stability": resampling.stability(X, [model for _, model in samples], seed),
-            "least_jaccard": resampling.segment_jaccards(models[k].labels_, samples, k).min(),
-            "seed_agreement": resampling.seed_agreement(X, k, n_init, seed),
-        }
+        stability = resampling.stability(X, [model for _, model in samples], seed)
+        jaccards = resampling.segment_jaccards(models[k].labels_, samples, k)
+        agreement = resampling.seed_agreement(X, k, n_init, seed)
+        return *resampling.prediction_strength(X, k, seed), stability, jaccards.min(), agreement
 
-    return pd.DataFrame([figures(k) for k in bar(models, desc="resamples for each k")], index=list(models))
+    names = ["prediction_strength", "prediction_strength_se", "stability", "least_jaccard", "seed_agreement"]
+    found = [figures(k) for k in bar(models, desc="resamples for each k")]
+    return pd.DataFrame(found, index=list(models), columns=names)
 
 
 def _valleys(rows: np.ndarray, models: Mapping[int, KMeans], seed: int) -> pd.DataFrame:
-    """Return the shallowest valley between two segments of each k, those numbered from the largest, 1, on."""
+    """Return the shallowest valley between two segments of each k; segment 1 is the largest."""
     spread = spread_ties(rows, seed)
 
-    def shallowest(model: KMeans) -> dict[str, float]:
-        if model.n_clusters == 1:
-            return {}
+    def shallowest(model: KMeans) -> pd.DataFrame:
         sizes = np.bincount(model.labels_, minlength=model.n_clusters)
         numbers = np.argsort(np.argsort(-sizes, kind="stable"))
-        pair = valley_table(spread, numbers[model.labels_]).iloc[0]
-        segments = {"valley_segment": pair["segment"] + 1, "valley_other": pair["other"] + 1}
-        return {"valley_depth": pair["depth"], "valley_p": pair["p"]} | segments
+        return valley_table(spread, numbers[model.labels_]).head(1)
 
-    return pd.DataFrame([shallowest(model) for model in models.values()], index=list(models))
+    pairs = {k: shallowest(model) for k, model in models.items() if k > 1}
+    found = pd.concat(pairs).droplevel(1).reindex(list(models))
+    found[["segment", "other"]] += 1
+    return found[["depth", "p", "segment", "other"]].add_prefix("valley_")
 
 
 def _all_rows(X: np.ndarray, frame: Frame, models: Mapping[int, KMeans]) -> pd.DataFrame:
     """Return inertia and sizes with each row of the whole matrix at the nearest of the sample's centres."""
-    centres = {k: model.cluster_centers_ @ frame.axes.T for k, model in models.items()}
-    inertia = dict.fromkeys(models, 0.0)
-    sizes = {k: np.zeros(k, dtype=np.int64) for k in models}
-    for block in blocks(X):
-        rows = block - frame.centre
-        for k in models:
-            nearest, squared = pairwise_distances_argmin_min(rows, centres[k], metric="sqeuclidean")
-            inertia[k] += squared.sum()
-            sizes[k] += np.bincount(nearest, minlength=k)
-    figures = {
-        "all_rows": len(X),
-        "all_rows_inertia": inertia.values(),
-        "all_rows_smallest_share": [counts.min() / len(X) for counts in sizes.values()],
-        "all_rows_largest_share": [counts.max() / len(X) for counts in sizes.values()],
-    }
-    return pd.DataFrame(figures, index=list(models))
+
+    def figures(model: KMeans) -> tuple[float, ...]:
+        centres = model.cluster_centers_ @ frame.axes.T
+        rows = (block - frame.centre for block in blocks(X))
+        found = [pairwise_distances_argmin_min(each, centres, metric="sqeuclidean") for each in rows]
+        shares = sum(np.bincount(nearest, minlength=len(centres)) for nearest, _ in found) / len(X)
+        return len(X), sum(squared.sum() for _, squared in found), shares.min(), shares.max()
+
+    names = ["all_rows", "all_rows_inertia", "all_rows_smallest_share", "all_rows_largest_share"]
+    return pd.DataFrame([figures(model) for model in models.values()], index=list(models), columns=names)

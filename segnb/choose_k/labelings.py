@@ -1,4 +1,4 @@
-"""What labelings say of the same rows: exact silhouettes, and how customers flow from segment to segment as k grows."""
+"""What labelings say about the same rows: exact silhouettes, and how customers flow between segments as k grows."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,10 @@ _ROUNDING = 1e-13
 """Squared distances below this share of the rows' squared norms are rounding errors: the rows are the same."""
 
 TILE_ROWS, BYTES_A_PAIR = 256, 12
-"""Distances are looked at in tiles of so many rows; a pair's take this memory, squared in double precision."""
+"""Rows of a tile of distances, and the memory that one distance takes, squared and in double precision."""
 
 
-def silhouettes(
-    X: pd.DataFrame | np.ndarray, labelings: Sequence[ArrayLike], *, block_bytes: int = 8 * 2**20
-) -> np.ndarray:
+def silhouettes(X: ArrayLike, labelings: Sequence[ArrayLike], *, block_bytes: int = 8 * 2**20) -> np.ndarray:
     """Return the silhouette of every row under every labeling.
 
     The distances do not depend on the labels, so each block of them is computed once and multiplied by the
@@ -123,7 +121,7 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
     labelings : mapping of int to array of shape (n_rows,)
         By k the segments of the rows, counted from 0.
     k : int
-        The k whose segments the flows are told apart by.
+        The k whose segments give the flows their colours.
 
     Returns
     -------
@@ -142,17 +140,12 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
     position = pd.Series(PCA(1, random_state=0).fit_transform(np.asarray(X))[:, 0])
     heights = {each: position.groupby(rows[each]).mean() for each in rows}
 
-    def flows(here: int, there: int) -> pd.DataFrame:
+    parts = []
+    for here, there in pairwise(labelings):
         groups = rows[k].groupby([rows[here].rename("segment"), rows[there].rename("next_segment")])
-        table = groups.agg(customers="size", mostly=lambda labels: labels.mode()[0]).reset_index()
-        return table.assign(
-            k=here,
-            height=table["segment"].map(heights[here]),
-            next_k=there,
-            next_height=table["next_segment"].map(heights[there]),
-        )
-
-    parts = [flows(*pair) for pair in pairwise(labelings)]
+        flows = groups.agg(customers="size", mostly=lambda labels: labels.mode()[0]).reset_index()
+        ends = {"height": flows["segment"].map(heights[here]), "next_height": flows["next_segment"].map(heights[there])}
+        parts.append(flows.assign(k=here, next_k=there, **ends))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -182,7 +175,7 @@ def segment_origins(labelings: Mapping[int, np.ndarray]) -> pd.DataFrame:
 
 
 def _origins(k: int, labels: np.ndarray, before: np.ndarray | None) -> pd.DataFrame:
-    """Return the origins of the segments of one k; missing where nothing is known of the segments before."""
+    """Return where the segments of one k come from; missing where nothing is known of those before."""
     segments = pd.DataFrame({"k": k, "segment": range(1, k + 1)})
     if before is None:
         return segments.reindex(columns=["k", "segment", "origin", "origin_share", "entropy", "slsa"])

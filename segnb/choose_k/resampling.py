@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -30,19 +32,19 @@ _OWN_FITS = 5
 """Seeds that the rows' own log W is averaged over, so that it has as many starts as each reference has."""
 
 N_SEEDS, SEED_ROWS = 10, 300
-"""Seeds whose results are compared with each other, and the rows at most that they are fitted to."""
+"""Seeds whose results are compared with each other, and the most rows that they are fitted to."""
 
 _RESAMPLE_ROWS = 2500
 """A bootstrap sample and the rows it is judged on have this many rows at most."""
 
 _BLOCK_ROWS = 2**16
-"""Rows of a large matrix that are looked at together."""
+"""A large matrix is looked at in blocks of this many rows."""
 
 _FLAT = 1e-13
-"""An axis with less than this share of the widest one's sum of squares is none."""
+"""An axis with less than this share of the widest one's sum of squares is left out."""
 
 _ROUNDED = 9
-"""Digits to which coordinates are the same when rows are put in order."""
+"""Coordinates that agree to this many digits count as the same when rows are put in order."""
 
 bar = partial(tqdm, leave=False, delay=0.5)
 """A progress bar for loops that last, gone when they are done."""
@@ -72,7 +74,7 @@ class Frame:
     axes: np.ndarray
 
 
-def make_frame(X: pd.DataFrame | np.ndarray, most_rows: int, seed: int) -> Frame:
+def make_frame(X: ArrayLike, most_rows: int, seed: int) -> Frame:
     """Return the rows of `X`, or a seeded sample of `most_rows` of them, in its principal axes.
 
     >>> make_frame(np.array([[3.0, 0], [0, 0], [1, 0]]), 10, seed=0).rows[:, 0].round(2)
@@ -82,8 +84,7 @@ def make_frame(X: pd.DataFrame | np.ndarray, most_rows: int, seed: int) -> Frame
     centre = sum(block.sum(axis=0, dtype=float) for block in blocks(X)) / len(X)
     spread = sum(block.T @ block for block in (block - centre for block in blocks(X)))
     widths, axes = np.linalg.eigh(spread)
-    some = np.flatnonzero(widths > _FLAT * widths[-1])[::-1]
-    axes = axes[:, some if len(some) else [-1]]
+    axes = axes[:, widths >= _FLAT * widths[-1]][:, ::-1]
     positions = _drawn_along(X, centre, axes[:, 0], most_rows, seed)
     rows = (X[positions] - centre) @ axes
     signs = np.where((rows**3).sum(axis=0) < 0, -1.0, 1.0)
@@ -102,7 +103,7 @@ def _drawn_along(X: np.ndarray, centre: np.ndarray, axis: np.ndarray, most_rows:
     return order[np.random.default_rng(seed).choice(len(X), most_rows, replace=False)]
 
 
-def values_of(X: pd.DataFrame | np.ndarray) -> np.ndarray:
+def values_of(X: ArrayLike) -> np.ndarray:
     """Return a matrix's values, not copied where they are numbers of one type."""
     values = np.asarray(X)
     return values.astype(float) if values.dtype == object else values
@@ -116,36 +117,32 @@ def blocks(X: np.ndarray) -> Iterator[np.ndarray]:
 
 @contextmanager
 def quick_small_fits() -> Iterator[None]:
-    """Let many small fits go fast: one thread each, checked once and not each time, no warning of ties."""
+    """Make many small fits fast: one thread each, checked once and not each time, no warning of ties."""
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     quiet = warnings.catch_warnings(action="ignore", category=ConvergenceWarning)
     with threadpool_limits(1), unchecked, quiet:
         yield
 
 
-def fit_kmeans(X: np.ndarray, k: int, seed: int, n_init: int = 1) -> KMeans:
-    """Return k-means fitted to `X`, shape (n_rows, n_features); ties may leave it fewer segments than k."""
-    return KMeans(k, n_init=n_init, random_state=seed).fit(X)
-
-
 Draw = Callable[[np.random.Generator], np.ndarray]
 
 
-def reference_draw(X: np.ndarray, frame: Frame, groups: Sequence[object]) -> Draw:
-    """Return what draws rows without groups, in the axes of the frame and as many as it has.
+def reference_draw(rows: np.ndarray, frame: Frame, groups: Sequence[object]) -> Draw:
+    """Return a function that draws as many rows as the frame has, in its axes, but without groups.
 
-    Numbers are drawn uniformly in the box along their principal axes. Columns of two values, which a uniform draw would
-    rob of what k-means finds in any levels, keep these and are permuted, those of one group (a category) together.
+    Numbers are drawn uniformly in the box along their principal axes. Columns of two values keep them and are
+    permuted, those of one group (a category) together: k-means finds something in any levels, and would not in a
+    uniform draw.
 
     Parameters
     ----------
-    X : array of shape (n_rows, n_columns)
-        The matrix that the frame was made from.
+    rows : array of shape (n_rows, n_columns)
+        Those of the matrix that are in the frame, in the frame's order.
     frame : Frame
     groups : sequence of length n_columns
         What each column belongs to.
     """
-    rows = X[frame.positions].astype(float)
+    rows = rows.astype(float)
     two = [place for place, column in enumerate(rows.T) if len(np.unique(column)) == 2]
     if not two:
         return uniform_draw(frame.rows)
@@ -166,50 +163,38 @@ def reference_draw(X: np.ndarray, frame: Frame, groups: Sequence[object]) -> Dra
 
 
 def uniform_draw(rows: np.ndarray) -> Draw:
-    """Return what draws as many rows uniformly in the box around these."""
+    """Return a function that draws as many rows uniformly in the box around these."""
     low, high = rows.min(axis=0), rows.max(axis=0)
     return lambda rng: rng.uniform(low, high, size=rows.shape)
 
 
-def references(
-    X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int, draw: Draw | None = None
-) -> pd.DataFrame:
+def references(X: np.ndarray, models: Mapping[int, KMeans], n_refs: int, seed: int, draw: Draw) -> pd.DataFrame:
     """Return what rows without groups look like, one row per k: `gap`, `gap_se`, `gap_k` and `valley_reference`.
 
-    `n_refs` reference sets come from `draw`, see `reference_draw`, by default from the box around `X`. Gap is the mean
-    of their log W minus the log W of `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE rule,
-    missing where no k keeps it: Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001. `valley_reference` is
-    their mean depth of the shallowest valley: with many columns or segments k-means finds some valley in any cloud.
+    `n_refs` reference sets come from `draw`, see `reference_draw`. Gap is the mean of their log W minus the log W of
+    `X`, each from the better of two starts, and `gap_k` the choice of the 1-SE rule, missing where no k keeps it:
+    Tibshirani, Walther and Hastie, J. R. Stat. Soc. B 63, 2001. `valley_reference` is the mean depth of their
+    shallowest valley: with many columns or segments k-means finds some valley in any cloud.
     """
 
     def fits(rows: np.ndarray, number: int) -> list[KMeans]:
-        return [fit_kmeans(rows, k, seed + number, n_init=2) for k in models]
+        return [KMeans(k, n_init=2, random_state=seed + number).fit(rows) for k in models]
 
     logs, depths = [], []
     for number in bar(range(n_refs), desc="gap references"):
-        drawn = (draw or uniform_draw(X))(np.random.default_rng([seed, number]))
+        drawn = draw(np.random.default_rng([seed, number]))
         found = fits(drawn, number)
         logs.append([_log_inertia(model) for model in found])
-        depths.append([_shallowest(drawn, model) for model in found])
+        depths.append([valley_table(drawn, model.labels_)["depth"].max() for model in found])
     own = np.mean([[_log_inertia(model) for model in fits(X, number)] for number in range(_OWN_FITS)], axis=0)
     gap, error = np.mean(logs, axis=0) - own, np.std(logs, axis=0) * np.sqrt(1 + 1 / n_refs)
-    figures = {
-        "gap": gap,
-        "gap_se": error,
-        "gap_k": _gap_choice(gap, error),
-        "valley_reference": np.mean(depths, axis=0),
-    }
-    return pd.DataFrame(figures, index=list(models))
+    table = pd.DataFrame({"gap": gap, "gap_se": error}, index=list(models))
+    return table.assign(gap_k=_gap_choice(gap, error), valley_reference=np.mean(depths, axis=0))
 
 
 def _log_inertia(model: KMeans) -> float:
-    """Return the logarithm of the inertia, that of the least positive number if it is 0."""
+    """Return the logarithm of the inertia; if it is 0, that of the smallest positive number."""
     return float(np.log(max(model.inertia_, np.finfo(float).tiny)))
-
-
-def _shallowest(rows: np.ndarray, model: KMeans) -> float:
-    """Return the depth of the shallowest valley between a model's segments; missing with one segment."""
-    return valley_table(rows, model.labels_)["depth"].max()
 
 
 def _gap_choice(gap: np.ndarray, error: np.ndarray) -> float:
@@ -238,17 +223,16 @@ def _split_strength(X: np.ndarray, k: int, seed: int) -> float:
     halves = X[order[::2]], X[order[1::2]]
     if len(halves[1]) < k:
         return 0.0
-    models = [fit_kmeans(half, k, seed, _STARTS) for half in halves]
+    models = [KMeans(k, n_init=_STARTS, random_state=seed).fit(half) for half in halves]
     foreign = [models[1].predict(halves[0]), models[0].predict(halves[1])]
     return float(np.mean([_kept_together(model.labels_, other) for model, other in zip(models, foreign)]))
 
 
 def _kept_together(own: np.ndarray, foreign: np.ndarray) -> float:
     """Return the least share, over the segments of one labeling, of pairs that another one keeps together."""
-    common = _in_common(own, foreign)
+    common = contingency_matrix(own, foreign)
     sizes = common.sum(axis=1)
-    kept = (common * (common - 1)).sum(axis=1) / np.maximum(sizes * (sizes - 1), 1)
-    return kept[sizes > 0].min()
+    return ((common * (common - 1)).sum(axis=1) / np.maximum(sizes * (sizes - 1), 1)).min()
 
 
 def bootstrap(X: np.ndarray, k: int, n_boot: int, seed: int) -> list[tuple[np.ndarray, KMeans]]:
@@ -257,7 +241,7 @@ def bootstrap(X: np.ndarray, k: int, n_boot: int, seed: int) -> list[tuple[np.nd
     def resample(number: int) -> tuple[np.ndarray, KMeans]:
         draw = np.random.default_rng([seed, number])
         rows = np.unique(draw.integers(len(X), size=min(len(X), _RESAMPLE_ROWS)))
-        return rows, fit_kmeans(X[rows], min(k, len(rows)), seed + number, _STARTS)
+        return rows, KMeans(min(k, len(rows)), n_init=_STARTS, random_state=seed + number).fit(X[rows])
 
     return [resample(number) for number in range(n_boot)]
 
@@ -269,40 +253,14 @@ def stability(X: np.ndarray, models: Sequence[KMeans], seed: int) -> float:
     """
     judged = X[_some(len(X), _RESAMPLE_ROWS, seed)]
     labelings = [model.predict(judged) for model in models]
-    return float(np.mean([adjusted_rand(*pair) for pair in pairwise([*labelings, labelings[0]])]))
+    return float(np.mean([adjusted_rand_score(*pair) for pair in pairwise([*labelings, labelings[0]])]))
 
 
 def seed_agreement(X: np.ndarray, k: int, n_init: int, seed: int) -> float:
     """Return the mean adjusted Rand index between fits that differ in nothing but the seed."""
     rows = X[_some(len(X), SEED_ROWS, seed)]
-    labels = [fit_kmeans(rows, k, seed + number, n_init).labels_ for number in range(N_SEEDS)]
-    return float(np.mean([adjusted_rand(*pair) for pair in combinations(labels, 2)]))
-
-
-def adjusted_rand(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the adjusted Rand index of two labelings in whole numbers from 0.
-
-    scikit-learn's figure to the bit, in a twentieth of the time because nothing is checked.
-
-    >>> round(adjusted_rand(np.array([0, 0, 1, 2]), np.array([0, 0, 1, 1])), 2)
-    0.57
-    """
-    common = _in_common(one, other)
-    both, ones, others, every = (
-        int((counts**2).sum()) for counts in (common, common.sum(axis=1), common.sum(axis=0), common.sum())
-    )
-    together, only_one, only_other = both - len(one), ones - both, others - both
-    if only_one == only_other == 0:
-        return 1.0
-    apart = every - ones - others + both
-    possible = (together + only_one) * (only_one + apart) + (together + only_other) * (only_other + apart)
-    return 2.0 * (together * apart - only_one * only_other) / possible
-
-
-def _in_common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return how many rows each label of one labeling shares with each of another; both are whole numbers from 0."""
-    height, width = int(one.max()) + 1, int(other.max()) + 1
-    return np.bincount(one.astype(int) * width + other, minlength=height * width).reshape(height, width)
+    labels = [KMeans(k, n_init=n_init, random_state=seed + number).fit_predict(rows) for number in range(N_SEEDS)]
+    return float(np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)]))
 
 
 def segment_jaccards(labels: np.ndarray, samples: Sequence[tuple[np.ndarray, KMeans]], k: int) -> np.ndarray:
@@ -320,17 +278,16 @@ def _jaccards(labels: np.ndarray, other: np.ndarray, k: int) -> np.ndarray:
     >>> _jaccards(np.array([0, 0, 1, 1]), np.array([5, 5, 5, 6]), 2).round(2)
     array([0.67, 0.5 ])
     """
-    present, codes = np.unique(labels, return_inverse=True)
-    common = _in_common(codes, other)
-    union = common.sum(axis=1, keepdims=True) + common.sum(axis=0, keepdims=True) - common
+    common = contingency_matrix(labels, other)
+    union = common.sum(axis=1, keepdims=True) + common.sum(axis=0) - common
     found = np.zeros(k)
-    found[present] = (common / union).max(axis=1)
+    found[np.unique(labels)] = (common / union).max(axis=1)
     return found
 
 
 def segment_stability(
-    X: pd.DataFrame | np.ndarray,
-    labels: ArrayLike | Mapping[int, np.ndarray],
+    X: ArrayLike,
+    labels: ArrayLike | Mapping[int, ArrayLike],
     *,
     n_boot: int = 50,
     sample_rows: int = 20000,

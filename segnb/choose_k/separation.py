@@ -33,8 +33,8 @@ def valleys(X: pd.DataFrame | np.ndarray, labels: ArrayLike, *, seed: int = 0) -
     Parameters
     ----------
     X : array of shape (n_rows, n_features)
-        The scaled matrix, no missing values. Columns of two values, which have no between, are left out; values that
-        many rows share, as counts and rounded ones, are spread over the room that they stand for.
+        The scaled matrix, no missing values. Columns of two values are left out, since nothing can lie between them;
+        values that many rows share, as counts and rounded ones, are spread over the range that they stand for.
     labels : array of shape (n_rows,)
         Labels of any kind, at least two different ones.
     seed : int, default 0
@@ -45,8 +45,8 @@ def valleys(X: pd.DataFrame | np.ndarray, labels: ArrayLike, *, seed: int = 0) -
     DataFrame
         One row per pair, the shallowest valley first: `segment` and `other` (their labels), `around` and
         `around_other` (rows near each centre), `between` (rows in as wide a window in the middle), `depth` (between
-        as a share of the smaller of the two: 0 is a gap, 1 or more is none) and `p`, from 0 to 1, the chance of so
-        few between if there were as many as around. Without any column left there is no valley, and p is 1.
+        as a share of the smaller of the two: 0 is a gap, 1 or more no valley) and `p`, from 0 to 1, the chance
+        of so few between if there were as many as around. If no column is left there is no valley, and p is 1.
 
     Raises
     ------
@@ -56,9 +56,9 @@ def valleys(X: pd.DataFrame | np.ndarray, labels: ArrayLike, *, seed: int = 0) -
     Notes
     -----
     t is the place of a row on the line through the two centres, 0 at one and 1 at the other. Rows of both segments
-    are counted in windows of width 0.3 at t = 0 and 1 and at 0.4, 0.5 and 0.6, of which the emptiest counts; p is that
-    of a sign test against the nearer count of the two, times three for the three places. Nothing is taken to be
-    normal. Groups nearer than about three standard deviations have no valley.
+    are counted in windows of width 0.3 at t = 0 and 1 and at 0.4, 0.5 and 0.6; the emptiest of these three counts. p is
+    that of a sign test against the nearer count of the two, times three for the three places. Nothing is assumed to
+    be normal. Groups nearer than about three standard deviations have no valley.
 
     >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
     >>> valleys(X, np.repeat(["old", "new"], 30))[["segment", "other", "between", "depth"]]
@@ -94,8 +94,7 @@ def valley_table(rows: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
         "depth": between.min(axis=0) / np.maximum(np.minimum(around, around_other), 1),
         "p": np.minimum(len(_PLACES) * np.maximum(*chances).min(axis=0), 1.0),
     }
-    table = pd.DataFrame(figures)
-    return table.sort_values(["depth", "p"], ascending=False, kind="stable", ignore_index=True)
+    return pd.DataFrame(figures).sort_values(["depth", "p"], ascending=False, kind="stable", ignore_index=True)
 
 
 def _along(rows: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -124,8 +123,9 @@ def line_density(X: pd.DataFrame | np.ndarray, labels: ArrayLike, segment: objec
     Returns
     -------
     DataFrame
-        `along` (0 at the centre of `segment`, 1 at that of `other`), and smoothed over a tenth of the way the
-        `density` of both together, of which the area is 1.
+        `along` (0 at the centre of `segment`, 1 at that of `other`), and the `density` of both together, smoothed over
+        a tenth of the way; its area is 1. The table is empty where all columns have two values, as those of
+        categories do: nothing can lie between them.
 
     Raises
     ------
@@ -141,18 +141,20 @@ def line_density(X: pd.DataFrame | np.ndarray, labels: ArrayLike, segment: objec
     both = (of == segment) | (of == other)
     encode(of[both], int(both.sum()))
     rows = spread_ties(X)[both]
-    along = _along(rows, (of[both] == other).astype(int))
-    own = of[both] == segment
-    places = np.where(own, along[:, 1], 1 - along[:, 0])
+    is_other = of[both] == other
+    along = _along(rows, is_other.astype(int))
+    places = np.where(is_other, 1 - along[:, 0], along[:, 1])
+    if not places.std():
+        return pd.DataFrame(columns=["along", "density"])
     density = gaussian_kde(places, bw_method=0.1 / max(places.std(ddof=1), 0.1))(_GRID)
     return pd.DataFrame({"along": _GRID.round(4), "density": density})
 
 
 def spread_ties(X: pd.DataFrame | np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return the columns that have a between, with shared values spread evenly, each half way to the next value.
+    """Return the columns of more than two values, with shared values spread evenly, half way to the next value.
 
-    Only columns with half as many values as rows or fewer are spread: those that were rounded or counted. Every value
-    that many rows share would be a group of its own otherwise.
+    Only columns with half as many values as rows or fewer are spread: those that were rounded or counted. Otherwise
+    every value that many rows share would be a group of its own.
 
     >>> spread = spread_ties(np.repeat([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]], 500, axis=0))
     >>> spread.min().round(1), spread.max().round(1), spread.shape, len(np.unique(spread))
@@ -175,8 +177,8 @@ def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Return rows that have each column's values and the columns' rank correlations, but no segments.
 
     Numbers are drawn from one Gaussian and take each column's own values in its order, so that counts, rounded values
-    and one value that many customers share stay what they are; other columns are shuffled. What is gone is which
-    values go together beyond their correlation. A column whose values lie in two heaps of their own keeps these.
+    and one value that many customers share stay what they are; other columns are shuffled. Which values go together
+    beyond their correlation is lost. A column whose values lie in two heaps keeps them.
 
     Parameters
     ----------
@@ -207,7 +209,7 @@ def structureless_twin(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def likelihoods(rows: np.ndarray, models: Mapping[int, KMeans], seed: int) -> pd.DataFrame:
-    """Return by k what speaks for as many groups, the least value for most: four figures that know of no valley.
+    """Return four figures per k, each smallest at the number of groups that it speaks for; none looks for valleys.
 
     `classification` is n·d·ln(W/(n·d)) + 2·n·H + (k·d + k)·ln n, with the inertia W and the entropy H of the segments'
     shares: twice the negative likelihood of round groups of one width, each row in its own, and BIC's penalty (Symons,

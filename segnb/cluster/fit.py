@@ -67,8 +67,8 @@ def from_labels(X: pd.DataFrame | np.ndarray, labels: ArrayLike) -> KMeans:
         The scaled matrix, no missing values.
     labels : array of shape (n_customers,)
         Numbers or words of any kind, row by row, at least two different ones. Customers with -1, with which
-        scikit-learn's HDBSCAN, DBSCAN and OPTICS mark noise, join the nearest of the other centres, which they do not
-        move.
+        scikit-learn's HDBSCAN, DBSCAN and OPTICS mark noise, join the nearest of the other centres without moving
+        it.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def assign(
         The segments' numbers in the order of the centres; 1, 2, … by default.
     fitted : bool, default False
         Whether `features` are the rows that the model was fitted to. Then the labels that `from_labels` was given are
-        kept (a model read from a run has them no more); otherwise, and for k-means in any case, the nearest centre
+        kept (a model read from a run no longer has them); otherwise, and for k-means always, the nearest centre
         counts.
 
     Returns
@@ -219,10 +219,10 @@ def _check_labels(labels: pd.Series, n_customers: int) -> None:
 
 
 _NEAR_BORDER = 0.05
-"""Below this confidence a customer is as near to a second segment as makes no difference."""
+"""Below this confidence a customer is practically as near to a second segment."""
 
 _OPINION_ROWS = 5000
-"""Second opinions are asked on this many customers at most: Ward needs all pairwise distances."""
+"""The other algorithms see this many customers at most: Ward needs all pairwise distances."""
 
 
 def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 0) -> pd.DataFrame:
@@ -262,7 +262,9 @@ def second_opinions(features: pd.DataFrame, segments: pd.Series, *, seed: int = 
     categories = _codes(rows[levels])
     if categories.shape[1] > numbers.shape[1] and find_spec("stepmix"):
         found["latent classes"] = _latent_classes(categories, numbers, k, seed)
-    return pd.DataFrame([_opinion(name, labels, own) for name, labels in found.items()])
+    table = pd.DataFrame({"algorithm": list(found), "segments": [len(set(each) - {-1}) for each in found.values()]})
+    agreed = [adjusted_rand_score(own, each) for each in found.values()]
+    return table.assign(adjusted_rand=agreed, unassigned=[(each == -1).mean() for each in found.values()])
 
 
 def _codes(levels: pd.DataFrame) -> pd.DataFrame:
@@ -310,15 +312,6 @@ def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[st
     ]
 
 
-def _opinion(name: str, labels: np.ndarray, own: pd.Series) -> dict[str, object]:
-    return {
-        "algorithm": name,
-        "segments": len(set(labels) - {-1}),
-        "adjusted_rand": adjusted_rand_score(own, labels),
-        "unassigned": float(np.mean(labels == -1)),
-    }
-
-
 def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: str = "") -> tuple[str, str]:
     """Return the columns to draw across and up: those asked for, or else the first of `leading`; "" without numbers.
 
@@ -345,6 +338,6 @@ def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: st
             raise DataError(f"{parameter}={wanted!r} is not a numeric column; those are {', '.join(numeric)}")
     if not numeric:
         return "", ""
-    free = [name for name in leading if name in numeric and name not in (x, y)] or numeric[:1] * (not x and not y)
-    across = x or (free.pop(0) if free else y)
-    return across, y or (free[0] if free else across)
+    free = iter([name for name in leading if name in numeric and name not in (x, y)])
+    across = x or next(free, y or numeric[0])
+    return across, y or next(free, across)

@@ -25,7 +25,7 @@ from segnb.prepare import inputs
 from segnb.runs.store import Run
 
 _FEW_SHARED = 0.1
-"""Below this share of the smaller run's customers in both runs, centres are matched and not customers."""
+"""If the runs share less than this part of the smaller one's customers, centres are matched and not customers."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def number_segments(
     model = number_by_size(model)
     if parameters.start_from:
         earlier = Run(parameters.start_from)
-        start = _middles(earlier, run.read("prepare.skops"), run.read("prepare.json")["columns"])
+        start = _earlier_centres(earlier, run.read("prepare.skops"), run.read("prepare.json")["columns"])
         model = fit_segments(features, model.n_clusters, seed=parameters.seed, start=start)
         survivors = dict(enumerate(numbering_of(earlier).numbers))
     elif parameters.previous:
@@ -192,8 +192,8 @@ def inherit_k(parameters: Parameters) -> tuple[Parameters, str]:
     return parameters.model_copy(update={"k": len(numbering_of(earlier).numbers)}), earlier.name
 
 
-def _middles(earlier: Run, pipeline: Pipeline, columns: list[str]) -> pd.DataFrame:
-    """Return where the middles of an earlier run's segments lie in the scaled space of a pipeline."""
+def _earlier_centres(earlier: Run, pipeline: Pipeline, columns: list[str]) -> pd.DataFrame:
+    """Return the centres of an earlier run's segments in the scaled space of a pipeline."""
     customers, segments = earlier.read("customers.parquet"), earlier.read("segments.parquet")["segment"]
     if missing := [name for name in columns if name not in customers]:
         raise DataError(
@@ -203,7 +203,7 @@ def _middles(earlier: Run, pipeline: Pipeline, columns: list[str]) -> pd.DataFra
 
 
 def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) -> dict[int, int]:
-    """Return which of the model's segments go on which earlier ones, by customers or, if few are shared, by centres."""
+    """Return which segments continue which earlier ones: by customers or, if few are shared, by centres."""
     now = pd.Series(model.labels_, index=features.index)
     before = earlier.read("segments.parquet")["segment"]
     known = has_ids(features) and has_ids(before)
@@ -221,7 +221,7 @@ def _survivors(run: Run, earlier: Run, model: KMeans, features: pd.DataFrame) ->
 
 
 def numbering_of(run: Run) -> Numbering:
-    """Return a run's numbers; those of a run that did not keep any are the ones in its table of centres.
+    """Return a run's numbers; for a run that kept none, those in its table of centres.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def numbered_alike(run: Run) -> list[Run]:
 
 
 def _given_names(run: Run) -> dict[int, str]:
-    """Return the names that a person gave to a run's segments; none if it did not come to its cards."""
+    """Return the names that a person gave to a run's segments; none if it did not get to its cards."""
     with suppress(RunError):
         return {card["segment"]: card["name"] for card in run.read("cards.json") if not card["drafted"]}
     return {}
@@ -260,7 +260,7 @@ def persons_names(run: Run, given: Mapping[int, str]) -> tuple[dict[int, str], l
     """Return the names that a person gave to segments, and notes.
 
     Those carried over from an earlier run, those of the file beside the run, and `given`, the later of these winning.
-    A name for a segment that was there in an earlier run and is no more is left out with a note.
+    A name for a segment that an earlier run had and this one does not is left out with a note.
 
     Parameters
     ----------

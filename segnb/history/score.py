@@ -1,4 +1,4 @@
-"""Give customers that a run has not seen the run's segments."""
+"""Give a run's segments to customers that it has not seen."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -67,7 +67,7 @@ def read_new_customers(run: Run, source: str, given: Mapping[str, Any] | None = 
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done.
+        Steps 1 to 3 must be done.
     source : str
         One row per customer with the run's columns or, for a run that was made from a purchase log, a log: it is
         aggregated as the run's own was, as of the day after its last purchase.
@@ -114,7 +114,7 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done; the names are those of step 4 if that is done.
+        Steps 1 to 3 must be done; the names are those of step 4 if that is done.
     customers : DataFrame
         One row per customer, original units; columns are taken by name, others are left out.
 
@@ -159,7 +159,7 @@ def _score_blocks(snapshot: Snapshot, customers: pd.DataFrame, dropped: np.ndarr
 
 
 def _score(snapshot: Snapshot, customers: pd.DataFrame, dropped: np.ndarray) -> pd.DataFrame:
-    """Return segment and confidence, both missing for who is dropped or has no logarithm, and unlike."""
+    """Return segment and confidence, both missing for customers who are dropped or have no logarithm, and unlike."""
     table = pd.DataFrame({"segment": np.nan, "confidence": np.nan, "unlike": False}, index=customers.index)
     if table.empty:
         return table
@@ -199,7 +199,7 @@ def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:
 
 
 def _notes(customers: pd.DataFrame, known: pd.DataFrame, columns: list[str], dropped: int) -> list[str]:
-    """Return what was counted: values that were filled, levels never seen, columns nobody knows."""
+    """Return what was counted: values that were filled, levels never seen, columns that the run does not have."""
     notes = [f"Without a segment because of a missing value, as in the run: {dropped:,}."] if dropped else []
     filled = {} if dropped else customers[columns].isna().sum()
     notes += [f"{name}: {count:,} missing values filled as in the run." for name, count in filled.items() if count]

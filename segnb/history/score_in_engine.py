@@ -1,4 +1,4 @@
-"""Give the customers of an engine's table a run's segments without taking them out of the engine."""
+"""Give a run's segments to the customers of an engine's table, without taking them out of the engine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -247,7 +247,7 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done.
+        Steps 1 to 3 must be done.
     source : str
         A table of the engine: one row per customer, or a purchase log if the run was made from one.
     given : mapping of str to object, optional
@@ -257,7 +257,7 @@ def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = No
     ------
     DataError
         If the engine cannot be reached, the table or columns are missing (all are listed), columns are not numbers or
-        hold infinite or absurd values, or an id stands in more than one row.
+        hold infinite or absurd values, or an id has more than one row.
     """
     settings, made, snapshot = settings_of(run, given), run.read("prepare.json"), snapshot_of(run)
     id_column = settings.customer_id

@@ -1,4 +1,4 @@
-"""The series of runs that a run goes on from, and what there is to tell of each in a line."""
+"""The series of runs that a run continues, and a line on each."""
 
 from contextlib import suppress
 from typing import Any
@@ -33,7 +33,7 @@ def series_of(run: Run, previous: str) -> tuple[list[Run], list[str]]:
 
 
 def timeline(runs: list[Run], decision: str = "") -> pd.DataFrame:
-    """Return one row per run of what its artifacts tell; what an artifact that is not there would tell is missing.
+    """Return a row per run with what its artifacts say; what a missing artifact would say is missing.
 
     Parameters
     ----------
@@ -48,9 +48,8 @@ def timeline(runs: list[Run], decision: str = "") -> pd.DataFrame:
         `segment_N` per segment with its share of the customers, 0 to 1.
     """
     rows = [_row(run) for run in runs]
-    shares = sorted(
-        {name for row in rows for name in row if name.startswith("segment_")}, key=lambda name: int(name[8:])
-    )
+    shares = {name for row in rows for name in row if name.startswith("segment_")}
+    shares = sorted(shares, key=lambda name: int(name.removeprefix("segment_")))
     columns = ["run", "as_of", "customers", "k", "verdict", "silhouette", "decision", *shares]
     table = pd.DataFrame(rows, columns=columns).astype({"customers": "Int64", "k": "Int64", "silhouette": "float64"})
     if decision:
@@ -90,7 +89,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _read(run: Run, name: str, instead: Any) -> Any:
-    """Return an artifact, or something else where it is not there or cannot be read."""
+    """Return an artifact, or something else if it is missing or cannot be read."""
     with suppress(SegnbError):
         return run.read(name)
     return instead

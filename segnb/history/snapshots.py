@@ -1,4 +1,4 @@
-"""Runs and snapshots to compare: a run, its log as of an earlier date, and the series of runs before it."""
+"""Snapshots to compare: of a run, of an earlier one, and of a run's log as of earlier dates."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -25,7 +25,7 @@ def snapshot_of(run: Run) -> Snapshot:
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done.
+        Steps 1 to 3 must be done.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def snapshot_of(run: Run) -> Snapshot:
 
 
 def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot, list[str]]:
-    """Return the snapshot to compare with, and notes on it; one of nobody, and why, where there is none.
+    """Return the snapshot to compare with, and notes on it; a snapshot of nobody, and why, if there is none.
 
     That is the run `previous`, or the run's own purchase log as of `lookback_days` earlier, prepared with the
     same settings and cut into as many segments.
@@ -46,7 +46,7 @@ def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot, list[s
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done.
+        Steps 1 to 3 must be done.
     parameters : Parameters
         `previous`, `lookback_days`, `n_init` and `seed` are used.
 
@@ -79,7 +79,7 @@ def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot]
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done.
+        Steps 1 to 3 must be done.
     parameters : Parameters
         `replay_months`, `n_init` and `seed` are used.
 

@@ -1,13 +1,6 @@
 """Step 4: what the segments are like, what marks them, what to call them and what to do."""
 
 from segnb.interpret.cards import Card, cards_markdown, make_cards
-from segnb.interpret.effects import (
-    category_effects,
-    descriptor_tests,
-    effects,
-    feature_importance,
-    few_levels,
-    level_marks,
-)
+from segnb.interpret.effects import category_effects, descriptor_tests, effects, feature_importance, few_levels
 from segnb.interpret.profiles import centre_scores, profiles, segment_sizes, value_column
 from segnb.interpret.rules import Rules, describe_by_rules

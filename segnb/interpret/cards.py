@@ -240,9 +240,8 @@ def _word(feature: str, effect: float) -> str:
 
 
 def _theme(feature: str) -> str:
-    known = _VOCABULARY["words"].get(feature)
     plain = "category" if feature.startswith("share_") else category_of(feature)
-    return known["theme"] if known else plain
+    return _VOCABULARY["words"].get(feature, {"theme": plain})["theme"]
 
 
 def _strongest(effects: pd.DataFrame, segment: int) -> list[Mark]:

@@ -1,5 +1,6 @@
 """How strongly each feature made the segments, and how strongly features and categories mark each of them."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -46,25 +47,29 @@ def intervals(figure: Callable[[np.ndarray], np.ndarray], n_rows: int, n_boot: i
     rng, drawn = np.random.default_rng(seed), min(n_rows, BOOT_ROWS)
     found = np.array([figure(rng.integers(n_rows, size=drawn)) for _ in range(n_boot)], dtype=float)
     found[~np.isfinite(found)] = np.nan
-    known = np.isfinite(found).sum(axis=0)
-    centred = found - np.where(known, np.nansum(found, axis=0) / np.maximum(known, 1), np.nan)
-    variance = np.where(known > 1, np.nansum(centred**2, axis=0) / np.maximum(known - 1, 1), np.nan)
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # where fewer than two have the figure
+        variance = np.nanvar(found, axis=0, ddof=1)
     whole = np.asarray(figure(np.arange(n_rows)), dtype=float)
     half = Z * np.sqrt(variance * drawn / n_rows)
     return np.array([whole, whole - half, whole + half])
 
 
-def _interval_table(found: np.ndarray, figures: Sequence[str], index: pd.MultiIndex) -> pd.DataFrame:
-    """Return what `intervals` found of several figures as columns: each figure, its `…_low` and its `…_high`."""
-    names = [f"{figure}{ending}" for figure in figures for ending in ("", "_low", "_high")]
-    columns = np.moveaxis(found, 1, 0).reshape(len(names), -1)
-    return pd.DataFrame(columns.T, index=index, columns=names).reset_index()
+def _with_ends(*figures: str) -> list[str]:
+    """Return the columns of figures with an interval: each figure, its `…_low` and its `…_high`."""
+    return [f"{figure}{ending}" for figure in figures for ending in ("", "_low", "_high")]
 
 
-_EFFECTS = [f"{name}{ending}" for name in ("cohens_d", "cliffs_delta") for ending in ("", "_low", "_high")]
+def _interval_table(found: np.ndarray, columns: Sequence[str], index: pd.MultiIndex) -> pd.DataFrame:
+    """Return what `intervals` found of several figures as columns."""
+    values = np.moveaxis(found, 1, 0).reshape(len(columns), -1)
+    return pd.DataFrame(values.T, index=index, columns=columns).reset_index()
 
-NOTHING = 1e-12
-"""Spread below this share of the column's is a rounding error."""
+
+_EFFECTS, _LEVEL_EFFECTS = _with_ends("cohens_d", "cliffs_delta"), _with_ends("cramers_v", "lift")
+
+
+_ROUNDING = 1e-12
+"""A spread below this share of the column's is a rounding error."""
 
 
 def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike) -> pd.Series:
@@ -95,9 +100,7 @@ def feature_importance(features: pd.DataFrame | np.ndarray, segments: ArrayLike)
     return share.fillna(0.0).sort_values(ascending=False, kind="stable").rename("eta_squared")
 
 
-def effects(
-    features: pd.DataFrame | np.ndarray, segments: ArrayLike, *, n_boot: int = 100, seed: int = 0
-) -> pd.DataFrame:
+def effects(features: ArrayLike, segments: ArrayLike, *, n_boot: int = 100, seed: int = 0) -> pd.DataFrame:
     """Return how far each segment lies from all other customers, per feature.
 
     Parameters
@@ -128,7 +131,7 @@ def effects(
     names, codes = np.unique(as_labels(segments, features.index), return_inverse=True)
     found = intervals(lambda rows: _effects(values[rows], codes[rows], len(names)), len(values), n_boot, seed)
     index = pd.MultiIndex.from_product([names, features.columns], names=["segment", "feature"])
-    table = _interval_table(found, ["cohens_d", "cliffs_delta"], index)
+    table = _interval_table(found, _EFFECTS, index)
     return table.assign(**table[["cliffs_delta_low", "cliffs_delta_high"]].clip(-1, 1))
 
 
@@ -149,9 +152,9 @@ def _of_column(column: np.ndarray, ranks: np.ndarray, codes: np.ndarray, sizes: 
     elsewhere, spread_elsewhere = _mean_and_spread(-sums, squares.sum() - squares, others)
     delta = 2 * (of_ranks - sizes * (sizes + 1) / 2) / np.maximum(sizes * others, 1) - 1
     spread = spread_here + spread_elsewhere
-    spread[spread < NOTHING * squares.sum()] = 0
+    spread[spread < _ROUNDING * squares.sum()] = 0
     pooled, difference = np.sqrt(spread / max(len(column) - 2, 1)), here - elsewhere
-    apart = np.where(np.abs(difference) <= NOTHING * np.abs(centred).max(), 0.0, np.copysign(np.inf, difference))
+    apart = np.where(np.abs(difference) <= _ROUNDING * np.abs(centred).max(), 0.0, np.copysign(np.inf, difference))
     return np.array([np.divide(difference, pooled, out=apart, where=pooled > 0), delta])
 
 
@@ -219,10 +222,10 @@ def category_effects(
     """
     segments = as_labels(segments, descriptors.index)
     categories = [name for name in descriptors if not is_number(descriptors[name])]
+    if not categories:
+        return pd.DataFrame(columns=["segment", "descriptor", "level", "customers", *_LEVEL_EFFECTS])
     parts = [_level_effects(descriptors[name], segments, n_boot, seed) for name in categories]
-    ends = [f"{name}{ending}" for name in ("cramers_v", "lift") for ending in ("", "_low", "_high")]
-    empty = pd.DataFrame(columns=["segment", "descriptor", "level", "customers", *ends])
-    return pd.concat(parts, ignore_index=True) if parts else empty
+    return pd.concat(parts, ignore_index=True)
 
 
 def level_marks(levels: pd.DataFrame) -> pd.DataFrame:
@@ -250,7 +253,7 @@ def level_marks(levels: pd.DataFrame) -> pd.DataFrame:
 
 
 def few_levels(descriptors: pd.DataFrame, most: int = 12) -> list[str]:
-    """Return the names of the categories that have at most so many levels.
+    """Return the names of the categories that have at most `most` levels.
 
     Parameters
     ----------
@@ -285,12 +288,11 @@ def _level_effects(column: pd.Series, segments: pd.Series, n_boot: int, seed: in
         return np.bincount(cells[rows], minlength=np.prod(shape)).reshape(shape).astype(float)
 
     found = intervals(lambda rows: _correlation_and_lift(counts(rows)), len(column), n_boot, seed)
-    index = pd.MultiIndex.from_product([names, levels], names=["segment", "level"])
-    table = _interval_table(found, ["cramers_v", "lift"], index)
-    table.insert(1, "descriptor", column.name)
+    index = pd.MultiIndex.from_product([names, [column.name], levels], names=["segment", "descriptor", "level"])
+    table = _interval_table(found, _LEVEL_EFFECTS, index)
     table.insert(3, "customers", counts(np.arange(len(column))).ravel().astype(int))
-    bounded = table[["cramers_v_low", "cramers_v_high"]].clip(0, 1).assign(lift_low=table["lift_low"].clip(0))
-    return table.assign(**bounded)
+    ends = table[["cramers_v_low", "cramers_v_high"]].clip(0, 1)
+    return table.assign(**ends, lift_low=table["lift_low"].clip(0))
 
 
 def _correlation_and_lift(counts: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from segnb.errors import DataError
 from segnb.tables import as_labels, as_levels, as_table, is_number
 
+_COLUMNS = ["segment", "column", "role", "level", "mean", "median", "share", "overall", "overall_median", "lift"]
+
 
 def segment_sizes(customers: pd.DataFrame, segments: ArrayLike, value: str = "") -> pd.DataFrame:
     """Return the size of each segment.
@@ -117,20 +119,19 @@ def centre_scores(customers: pd.DataFrame, segments: ArrayLike, columns: Sequenc
 def _profile(column: pd.Series, segments: pd.Series, is_feature: bool) -> pd.DataFrame:
     counted = is_number(column) or (is_feature and pd.api.types.is_bool_dtype(column))
     table = _numbers(column, segments) if counted else _shares(column, segments)
-    table["lift"] = table["mean"].fillna(table["share"]) / table["overall"].where(table["overall"] != 0)
-    table = table.assign(column=column.name, role="feature" if is_feature else "descriptor")
-    return table[["segment", "column", "role", "level", "mean", "median", "share", "overall", "overall_median", "lift"]]
+    own = table["mean" if counted else "share"]
+    table["lift"] = own / table["overall"].where(table["overall"] != 0)
+    return table.assign(column=column.name, role="feature" if is_feature else "descriptor").reindex(columns=_COLUMNS)
 
 
 def _numbers(column: pd.Series, segments: pd.Series) -> pd.DataFrame:
     values = column.astype(float)
     table = values.groupby(segments).agg(["mean", "median"]).rename_axis("segment").reset_index()
-    return table.assign(level="", share=np.nan, overall=values.mean(), overall_median=values.median())
+    return table.assign(level="", overall=values.mean(), overall_median=values.median())
 
 
 def _shares(column: pd.Series, segments: pd.Series) -> pd.DataFrame:
     counts = pd.crosstab(segments, as_levels(column)).rename_axis(index="segment", columns="level")
     shares = counts.div(counts.sum(axis=1), axis=0)
     table = shares.stack(future_stack=True).rename("share").reset_index()
-    overall = table["level"].map(counts.sum() / len(column))
-    return table.assign(mean=np.nan, median=np.nan, overall=overall, overall_median=np.nan)
+    return table.assign(overall=table["level"].map(counts.sum() / len(column)))

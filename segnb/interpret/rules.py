@@ -11,13 +11,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from segnb.tables import as_labels, as_table, dummies
-from segnb.text import IS, is_share, label, number, percent
+from segnb.text import IS, category_of, is_share, label, number, percent
 
 _LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""
 
 _LEAST_LEAF = 10
-"""Below that a leaf of the tree is not split off: what a few customers have in common is chance."""
+"""A leaf of the tree has at least this many customers: what a few have in common is chance."""
 
 _LEAST_COVERAGE = 0.05
 """A rule for a smaller share of its segment is left out."""
@@ -30,8 +30,11 @@ _DEPTH = 4
 
 COLUMNS = ["segment", "rule", "precision", "coverage", "customers"]
 
-_Condition = tuple[int, str, float]
-"""Position of a feature, direction (≤ or >) and threshold."""
+_Condition = tuple[str, str, float]
+"""Name of a feature, direction (≤ or >) and threshold."""
+
+_Region = tuple[list[int], list[_Condition]]
+"""Leaves of the tree, and the conditions that lead to them."""
 
 
 @dataclass(frozen=True)
@@ -88,25 +91,25 @@ def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike,
     >>> describe_by_rules(table, pd.Series([1, 1, 1, 2, 2, 2] * 5)).table["rule"].tolist()
     ['orders ≤ 5', 'orders ≥ 6']
     """
-    values = dummies(as_table(customers))
+    values = dummies(as_table(customers)).rename(columns=str)
     values, segments = values.fillna(values.median()), as_labels(segments, values.index)
     some = values if len(values) <= ROWS else values.sample(ROWS, random_state=seed)
     of_some = segments.loc[some.index]
     least, folds = max(_LEAST_LEAF, len(some) // 200), min(5, int(of_some.value_counts().min()))
     tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=least, class_weight="balanced", random_state=seed)
-    if folds < 2:
-        return Rules(pd.DataFrame(columns=COLUMNS), float("nan"))
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    fidelity = float(cross_val_score(tree, some, of_some, cv=splits, scoring="balanced_accuracy").mean())
-    if fidelity < _LEAST_FIDELITY:
-        return Rules(pd.DataFrame(columns=COLUMNS), fidelity)
-    found = _rules(tree.fit(some, of_some), values, segments)
-    return Rules(found[found["coverage"] >= _LEAST_COVERAGE].reset_index(drop=True), fidelity, tree)
+    found, fidelity = pd.DataFrame(columns=COLUMNS), float("nan")
+    if folds >= 2:
+        splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        fidelity = float(cross_val_score(tree, some, of_some, cv=splits, scoring="balanced_accuracy").mean())
+    if fidelity >= _LEAST_FIDELITY:
+        found = _rules(tree.fit(some, of_some), values, segments)
+    told = found[found["coverage"] >= _LEAST_COVERAGE].reset_index(drop=True)
+    return Rules(told, fidelity, tree if fidelity >= _LEAST_FIDELITY else None)
 
 
 def _rules(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
     leaves = pd.Series(tree.apply(values), index=segments.index)
-    regions = _regions(tree, pd.crosstab(leaves, segments).idxmax(axis=1).to_dict())
+    regions = _regions(tree, list(values), pd.crosstab(leaves, segments).idxmax(axis=1).to_dict())
     region_of = {leaf: number for number, (inside, _) in enumerate(regions) for leaf in inside}
     counts = pd.crosstab(leaves.map(region_of), segments)
     best, most, customers = counts.idxmax(axis=1), counts.max(axis=1), counts.sum(axis=1)
@@ -116,14 +119,14 @@ def _rules(tree: DecisionTreeClassifier, values: pd.DataFrame, segments: pd.Seri
     return table.sort_values(["segment", "coverage"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _regions(tree: DecisionTreeClassifier, winners: Mapping[int, object]) -> list[tuple[list[int], list[_Condition]]]:
-    """Return the largest parts of the tree whose leaves all have one segment for winner: leaves and conditions."""
+def _regions(tree: DecisionTreeClassifier, names: list[str], winners: Mapping[int, object]) -> list[_Region]:
+    """Return the largest parts of the tree in whose leaves the same segment is the most frequent."""
     inner = tree.tree_
 
-    def visit(node: int, path: list[_Condition]) -> list[tuple[list[int], list[_Condition]]]:
+    def visit(node: int, path: list[_Condition]) -> list[_Region]:
         if inner.children_left[node] < 0:
             return [([node], path)]
-        feature, threshold = int(inner.feature[node]), float(inner.threshold[node])
+        feature, threshold = names[inner.feature[node]], float(inner.threshold[node])
         parts = visit(inner.children_left[node], [*path, (feature, "≤", threshold)])
         parts += visit(inner.children_right[node], [*path, (feature, ">", threshold)])
         leaves = [leaf for inside, _ in parts for leaf in inside]
@@ -135,23 +138,13 @@ def _regions(tree: DecisionTreeClassifier, winners: Mapping[int, object]) -> lis
 def _words(path: list[_Condition], values: pd.DataFrame) -> str:
     """Return the conditions in words, the tightest of each feature and direction only."""
     tightest = {(feature, sign): threshold for feature, sign, threshold in path}  # the deeper, the tighter
-    named = {_category(values, feature) for feature, sign in tightest if sign == ">"} - {""}
-    tightest = {
-        (feature, sign): threshold
-        for (feature, sign), threshold in tightest.items()
-        if sign == ">" or _category(values, feature) not in named  # which level it is says which it is not
-    }
+    levels = {category_of(feature) for feature, sign in tightest if sign == ">" and IS in feature}
     conditions = [
-        _of_level(str(values.columns[feature]), sign)
-        or f"{label(values.columns[feature])} {_condition(values.iloc[:, feature], sign, threshold)}"
+        _of_level(feature, sign) or f"{label(feature)} {_condition(values[feature], sign, threshold)}"
         for (feature, sign), threshold in tightest.items()
+        if sign == ">" or category_of(feature) not in levels  # which level it is says which it is not
     ]
     return " and ".join(conditions) or "everybody"
-
-
-def _category(values: pd.DataFrame, feature: int) -> str:
-    name, equals, _ = str(values.columns[feature]).partition(IS)
-    return name if equals else ""
 
 
 def _of_level(column: str, sign: str) -> str:
@@ -161,7 +154,7 @@ def _of_level(column: str, sign: str) -> str:
 
 
 def _condition(values: pd.Series, sign: str, threshold: float) -> str:
-    """Return a condition as a person would write it, true of just the same values.
+    """Return a condition as a person would write it, true for exactly the same values.
 
     Whole numbers get the last one inside; others the threshold with as few digits as keep every value on its side,
     shares in percent.

@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from segnb.errors import DataError
 from segnb.iterate.snapshot import Snapshot
-from segnb.text import ENTRANTS, LEAVERS, percent
+from segnb.text import ENTRANTS, LEAVERS
 
 _OVERLAP = 0.5
-"""A segment goes on in another if at least this share of its customers is found there."""
+"""A segment survives in another if at least this share of its customers is found there."""
 
-NOTHING = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0}
+_UNMATCHED = {"previous": pd.NA, "current": pd.NA, "shared": 0, "jaccard": 0.0, "overlap": 0.0}
+"""What is said of a segment without a counterpart."""
 
 
 def match_segments(previous: ArrayLike, current: ArrayLike, known: Iterable = ()) -> pd.DataFrame:
@@ -60,8 +61,8 @@ def match_segments(previous: ArrayLike, current: ArrayLike, known: Iterable = ()
     table = pd.crosstab(previous.loc[both].to_numpy(), current.loc[both].to_numpy())
     pairs = {table.index[i]: table.columns[j] for i, j in _paired(table.to_numpy())}
     rows = [_what_became(segment, pairs.get(segment), table) for segment in table.index]
-    rows += [NOTHING | {"previous": old, "fate": "vanished"} for old in sorted(set(known) - set(table.index))]
-    rows += [NOTHING | {"current": new, "fate": "emerged"} for new in table.columns if new not in pairs.values()]
+    rows += [_UNMATCHED | {"previous": old, "fate": "vanished"} for old in sorted(set(known) - set(table.index))]
+    rows += [_UNMATCHED | {"current": new, "fate": "emerged"} for new in table.columns if new not in pairs.values()]
     matches = pd.DataFrame(rows)
     return matches.assign(**matches[["previous", "current"]].convert_dtypes())
 
@@ -74,7 +75,7 @@ def _paired(counts: np.ndarray) -> list[tuple[int, int]]:
 
 def _what_became(segment: object, partner: object | None, table: pd.DataFrame) -> dict[str, object]:
     own = table.loc[segment]
-    row = NOTHING | {"previous": segment, "fate": _fate(own / own.sum(), partner)}
+    row = _UNMATCHED | {"previous": segment, "fate": _fate(own / own.sum(), partner)}
     if partner is None:
         return row
     shared, union = int(own[partner]), own.sum() + table[partner].sum() - own[partner]
@@ -117,7 +118,7 @@ def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
 
 
 def _sides(**sides: pd.Series) -> pd.DataFrame:
-    """Return what is known of each customer before and after, entrants and leavers under their names."""
+    """Return each customer's side before and after; those missing on one are entrants or leavers."""
     table = pd.concat(sides, axis=1, sort=False).astype({"before": object, "after": object})
     return table.fillna({"before": ENTRANTS, "after": LEAVERS})
 
@@ -130,8 +131,8 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
     previous, current : Snapshot
 
     >>> from dataclasses import replace
-    >>> from segnb.iterate import NOTHING_BEFORE
-    >>> june = replace(NOTHING_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
+    >>> from segnb.iterate import _UNMATCHED_BEFORE
+    >>> june = replace(_UNMATCHED_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
     >>> compared_with(june, june)
     'Compared with june: 3 customers then, 3 now.'
     """
@@ -140,21 +141,6 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
     return (
         f"Compared with {previous.label}: {len(previous.customers):,} customers then, {len(current.customers):,} now."
     )
-
-
-def mobility_sentence(table: pd.DataFrame) -> str:
-    """Return the mobility of a migration table in words, "" for an empty one.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As returned by `migration`.
-
-    >>> mobility_sentence(migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2])))
-    'Mobility is 50%: 0% if nobody moved, 100% if today says nothing about before.'
-    """
-    moved = "" if table.empty else percent(mobility(table))
-    return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
 
 
 def mobility(table: pd.DataFrame) -> float:
@@ -201,9 +187,8 @@ def value_moved(
     if value_before is None or value_after is None or before.empty:
         return pd.DataFrame()
     moves = migration(before, after).stack()
-    groups = _sides(before=before, after=after, then=value_before, now=value_after).groupby(
-        ["before", "after"], sort=False
-    )
+    sides = _sides(before=before, after=after, then=value_before, now=value_after)
+    groups = sides.groupby(["before", "after"], sort=False)
     table = groups.agg(customers=("before", "size"), value_before=("then", "sum"), value_after=("now", "sum"))
     table = table.assign(change=table["value_after"] - table["value_before"]).astype(float)
     return table.loc[moves.index[moves > 0]].rename_axis(["before", "after"]).reset_index()
@@ -213,7 +198,7 @@ _N_REFITS = 20
 """Bootstrap refits that the noise floor is measured on."""
 
 _NOISE_ROWS = 20_000
-"""Customers that they are fitted to at most; with fewer customers than there are the floor is rather too high."""
+"""They are fitted to this many customers at most; a sample makes the floor too high rather than too low."""
 
 
 @dataclass(frozen=True)

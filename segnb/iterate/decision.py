@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from segnb.iterate.changes import Changes, decompose
+from segnb.iterate.changes import Changes, decompose, mobility
 from segnb.iterate.drift import drift
 from segnb.iterate.snapshot import Snapshot
 from segnb.text import Finding, figure, label, listed, number, percent
@@ -18,7 +18,7 @@ _BEYOND_NOISE = 0.05
 """How far the model's change must exceed the noise floor to call for a refit, as a share of customers."""
 
 _UNLIKE = 0.05
-"""Share of customers unlike anyone segmented before that calls for a refit; 0.01 is to be expected."""
+"""A larger share of customers unlike anyone segmented before calls for a refit; 0.01 is to be expected."""
 
 _MEANINGS = {
     "keep": "Nothing needs to be done: customers and segments are where they were.",
@@ -131,13 +131,9 @@ def _behaviour_words(changes: Changes) -> str:
 
 def _drift_words(drifts: pd.DataFrame) -> str:
     drifted = drifts[drifts["drifted"]]
-    most = drifted.head(3).itertuples()
-    names = [f"{label(row.column)} ({_from_to(row)})" for row in most]
+    most = drifted[["column", "before", "after"]].head(3).itertuples(index=False)
+    names = [f"{label(name)} ({figure(name, before)} to {figure(name, after)})" for name, before, after in most]
     return f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
-
-
-def _from_to(row: tuple) -> str:
-    return f"{figure(row.column, row.before)} to {figure(row.column, row.after)}"
 
 
 def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float | None]:
@@ -147,8 +143,24 @@ def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float |
     return known if drifts is None else known | {"features_drifted": int(drifts["drifted"].sum())}
 
 
+def mobility_sentence(table: pd.DataFrame) -> str:
+    """Return the mobility of a migration table in words, "" for an empty one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by `migration`.
+
+    >>> from segnb.iterate import migration
+    >>> mobility_sentence(migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2])))
+    'Mobility is 50%: 0% if nobody moved, 100% if today says nothing about before.'
+    """
+    moved = "" if table.empty else percent(mobility(table))
+    return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
+
+
 def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int = 10, seed: int = 0) -> pd.DataFrame:
-    """Return how well the first snapshot's model does on each later one, beside a model fitted there.
+    """Return how well the first snapshot's model does on each later one, compared with a model fitted there.
 
     Parameters
     ----------
@@ -192,7 +204,7 @@ def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int 
 
 
 def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
-    """Return after how many days to fit again, and whether the segmentation ceased to hold within the replay.
+    """Return after how many days to fit again, and whether the segmentation stopped holding within the replay.
 
     The last age up to which it held all the time; the first age where it did not hold at once.
 

@@ -54,10 +54,9 @@ def drift(
     if not columns:
         return pd.DataFrame()
     table = pd.DataFrame([_any_drift(name, previous[name], current[name], seed) for name in columns])
-    table["p_holm"] = holm(table["p"].to_numpy())
+    table.insert(5, "p_holm", holm(table["p"].to_numpy()))
     table["drifted"] = table["p_holm"] < level
-    order = ["column", "before", "after", "psi", "p", "p_holm", "effect", "drifted"]
-    return table[order].sort_values("effect", ascending=False, ignore_index=True)
+    return table.sort_values("effect", ascending=False, ignore_index=True)
 
 
 def population_stability(previous: np.ndarray, current: np.ndarray) -> tuple[float, int]:
@@ -71,8 +70,9 @@ def population_stability(previous: np.ndarray, current: np.ndarray) -> tuple[flo
     """
     deciles = np.unique(np.quantile(previous, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
     edges = deciles[deciles < previous.max()]
-    p, q = (_shares(values, edges) for values in (previous, current))
-    return float(np.sum((q - p) * np.log(q / p))), len(edges) + 1
+    bins = len(edges) + 1
+    counts = [np.bincount(np.searchsorted(edges, side), minlength=bins) for side in (previous, current)]
+    return _psi(*counts), bins
 
 
 def _any_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) -> dict[str, object]:
@@ -81,12 +81,11 @@ def _any_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) ->
     sides = {side: as_levels(column).value_counts() for side, column in (("old", previous), ("new", current))}
     counts = pd.DataFrame(sides).fillna(0)
     shares = counts / counts.sum()
-    p, q = ((counts + 0.5) / (counts + 0.5).sum()).to_numpy().T
+    p, q = (_smoothed(counts[side].to_numpy()) for side in counts)
     level = (shares["new"] - shares["old"]).abs().idxmax()
     told = {"column": f"{name}{IS}{level}", "before": shares["old"][level], "after": shares["new"][level]}
-    psi, w = float(np.sum((q - p) * np.log(q / p))), float(np.sqrt(np.sum((q - p) ** 2 / p)))
     chance = chi2_contingency(counts, correction=False).pvalue if len(counts) > 1 else 1.0
-    return told | {"psi": psi, "p": chance, "effect": w}
+    return told | {"psi": _psi(*counts.to_numpy().T), "p": chance, "effect": float(np.sqrt(np.sum((q - p) ** 2 / p)))}
 
 
 def _column_drift(name: str, previous: pd.Series, current: pd.Series, seed: int) -> dict[str, object]:
@@ -110,6 +109,11 @@ def _p_value(old: np.ndarray, new: np.ndarray, psi: float, bins: int, seed: int)
     return float((1 + np.sum(np.array(drawn) >= psi)) / (1 + _N_PERMUTATIONS))
 
 
-def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1) + 0.5
-    return counts / counts.sum()
+def _smoothed(counts: np.ndarray) -> np.ndarray:
+    """Return shares with half a customer added to each bin."""
+    return (counts + 0.5) / (counts + 0.5).sum()
+
+
+def _psi(old: np.ndarray, new: np.ndarray) -> float:
+    p, q = _smoothed(old), _smoothed(new)
+    return float(np.sum((q - p) * np.log(q / p)))

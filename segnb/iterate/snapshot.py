@@ -18,7 +18,7 @@ _FARTHEST = 0.99
 """A customer further from the centres than this share of a snapshot's own is unlike anyone in it."""
 
 _FARTHEST_ROWS = 100_000
-"""How far that is, this many of its customers tell at most."""
+"""How far that is, is measured on this many of its customers at most."""
 
 
 def unclipped(pipeline: Pipeline) -> Pipeline:
@@ -83,13 +83,15 @@ class Snapshot:
         if not self.numbers:
             object.__setattr__(self, "numbers", list(range(1, len(getattr(self.model, "cluster_centers_", ())) + 1)))
 
-    def features(self, customers: pd.DataFrame) -> pd.DataFrame:
+    def features(self, customers: pd.DataFrame, *, clipped: bool = True) -> pd.DataFrame:
         """Return customers, of this or another date, as this snapshot's scaled matrix.
 
         Parameters
         ----------
         customers : DataFrame
             One row per customer, original units; columns are taken by name, others are left out.
+        clipped : bool, default True
+            Whether outlying values are pulled in.
 
         Returns
         -------
@@ -101,7 +103,21 @@ class Snapshot:
         RunError
             If clustering columns are missing, or are not numbers though they were; all of these are listed.
         """
-        return self._scaled(customers, self.pipeline)
+        if missing := [name for name in self.columns if name not in customers]:
+            raise RunError(
+                f"{self.label} was made from columns that the other customers do not have: {', '.join(missing)}; "
+                "compare with a run made from the same columns"
+            )
+        numbers = [name for name in self.columns if is_numeric_dtype(self.customers[name])]
+        if wrong := [name for name in numbers if not is_numeric_dtype(customers[name])]:
+            raise RunError(f"{self.label} was made from {', '.join(wrong)} as numbers; here they are not")
+        values = customers[self.columns].astype(dict.fromkeys(numbers, "float64"))
+        values = values.assign(**{name: as_levels(values[name]) for name in self.columns if name not in numbers})
+        pipeline = self.pipeline if clipped else unclipped(self.pipeline)
+        with np.errstate(divide="ignore", invalid="ignore"), config_context(assume_finite=True):
+            scaled = np.asarray(pipeline.transform(values))  # a logarithm may have no value
+        names = getattr(self.model, "feature_names_in_", None)
+        return pd.DataFrame(np.where(np.isfinite(scaled), scaled, np.nan), index=customers.index, columns=names)
 
     def assign(self, customers: pd.DataFrame) -> pd.Series:
         """Return the segment that this snapshot's model gives to each customer.
@@ -147,8 +163,7 @@ class Snapshot:
     @cached_property
     def farthest(self) -> float:
         """The distance from the nearest centre that 99 % of this snapshot's customers do not exceed."""
-        some = self.customers
-        some = some if len(some) <= _FARTHEST_ROWS else some.sample(_FARTHEST_ROWS, random_state=0)
+        some = self.customers.sample(min(len(self.customers), _FARTHEST_ROWS), random_state=0)
         return float(self.reach(some).quantile(_FARTHEST))
 
     def reach(self, customers: pd.DataFrame) -> pd.Series:
@@ -159,24 +174,8 @@ class Snapshot:
         customers : DataFrame
             As for `features`.
         """
-        return self.distances(self._scaled(customers, unclipped(self.pipeline)))
-
-    def _scaled(self, customers: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
-        if missing := [name for name in self.columns if name not in customers]:
-            raise RunError(
-                f"{self.label} was made from columns that the other customers do not have: {', '.join(missing)}; "
-                "compare with a run made from the same columns"
-            )
-        numbers = [name for name in self.columns if is_numeric_dtype(self.customers[name])]
-        if wrong := [name for name in numbers if not is_numeric_dtype(customers[name])]:
-            raise RunError(f"{self.label} was made from {', '.join(wrong)} as numbers; here they are not")
-        values = customers[self.columns].astype(dict.fromkeys(numbers, "float64"))
-        values = values.assign(**{name: as_levels(values[name]) for name in self.columns if name not in numbers})
-        with np.errstate(divide="ignore", invalid="ignore"), config_context(assume_finite=True):
-            scaled = np.asarray(pipeline.transform(values))  # a logarithm may have no value
-        names = getattr(self.model, "feature_names_in_", None)
-        return pd.DataFrame(np.where(np.isfinite(scaled), scaled, np.nan), index=customers.index, columns=names)
+        return self.distances(self.features(customers, clipped=False))
 
 
 NOTHING_BEFORE = Snapshot(pd.DataFrame(), [], Pipeline([("nothing", "passthrough")]), KMeans(), label="")
-"""A snapshot of nobody, where there is nothing to compare with; what is made of it is empty and shows nothing."""
+"""A snapshot of nobody, where there is nothing to compare with: its tables are empty, its figures draw nothing."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from segnb.choose_k import Choice
 from segnb.disclosure import door
 from segnb.plots.customers import scatter
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
+from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, styled
 from segnb.tables import COMES_BACK, LIGHTS
 from segnb.text import label, percent, segment_colours
 
@@ -38,17 +38,13 @@ def clustergram(flows: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
         ends = [flow.k, flow.next_k], [flow.height, flow.next_height]
         width = 0.6 + 24 * flow.customers / total
         ax.plot(*ends, color=colours[flow.mostly], linewidth=width, alpha=0.55, solid_capstyle="butt")
-    for dot in _dots(flows).itertuples():
-        size = 30 + 700 * dot.customers / total
-        ax.scatter(dot.k, dot.height, s=size, color="white", edgecolor=INK, linewidth=1, zorder=3)
-        if dot.k == k:
-            ax.annotate(str(dot.segment), (k, dot.height), ha="center", va="center", fontsize=8, zorder=4)
+    dots = _dots(flows)
+    area = 30 + 700 * dots["customers"] / total
+    ax.scatter(dots["k"], dots["height"], s=area, color="white", edgecolor=INK, linewidth=1, zorder=3)
+    for dot in dots[dots["k"] == k].itertuples():
+        ax.annotate(str(dot.segment), (k, dot.height), ha="center", va="center", fontsize=8, zorder=4)
     ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, zorder=0)
-    ax.set(
-        xlabel="segments k",
-        ylabel="mean of the first principal component",
-        xticks=sorted({*flows["k"], *flows["next_k"]}),
-    )
+    ax.set(xlabel="segments k", ylabel="mean of the first principal component", xticks=dots["k"].unique())
     ax.set_title(f"Where segments come from as k grows; colours and numbers of the {k} chosen")
     return ax
 
@@ -68,7 +64,7 @@ def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -
     Parameters
     ----------
     stability : DataFrame
-        As returned by `segnb.choose_k.segments`.
+        As returned by `segnb.choose_k.segment_stability` for several k.
     k : int
         The chosen number of segments.
 
@@ -86,9 +82,7 @@ def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -
             ax.annotate(str(row.segment), (x, row.jaccard), ha="center", va="center", fontsize=8, zorder=4)
     for least, name in list(LIGHTS.items())[1:]:
         ax.axhline(least, color=MUTED, linestyle=":", linewidth=1)
-        ax.annotate(
-            name, (1, least), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color=MUTED
-        )
+        ax.text(1, least, name, transform=ax.get_yaxis_transform(), ha="right", va="bottom", fontsize=8, color=MUTED)
     ks = list(stability["k"].unique())
     ax.set(xlabel="segments k", ylabel="Jaccard index", xticks=range(len(ks)), xticklabels=ks)
     ax.set_ylim(min(0.5, stability["jaccard"].min() - 0.05), 1.03)
@@ -126,24 +120,22 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
         ("stability", "stability", COMES_BACK),
     ]
     for ax, (column, name, threshold) in zip(axes.ravel(), panels):
-        _panel(ax, evidence, column, name, favourites.get(name), threshold, k)
+        _panel(ax, evidence, column, favourites.get(name), threshold)
+        ax.axvline(k, color=MUTED, linestyle="--", linewidth=1)
+        ax.set_title(name, fontsize=10)
     for ax in axes[-1]:
         ax.set(xlabel="segments k", xticks=evidence["k"])
     figure.suptitle(f"The figures over k; each one's favourite (●), and the chosen k = {k} dashed", x=0.01, ha="left")
     return figure
 
 
-def _panel(
-    ax: Axes, evidence: pd.DataFrame, column: str, name: str, favourite: int | None, threshold: float | None, k: int
-) -> None:
+def _panel(ax: Axes, evidence: pd.DataFrame, column: str, favourite: int | None, threshold: float | None) -> None:
     errors = evidence["gap_se"] if column == "gap" else None
     ax.errorbar(evidence["k"], evidence[column], yerr=errors, color=ACCENT, marker=".", linewidth=1.5, capsize=3)
-    ax.axvline(k, color=MUTED, linestyle="--", linewidth=1)
     if threshold:
         ax.axhline(threshold, color=WARNING, linestyle=":", linewidth=1.5)
     at = evidence[evidence["k"] == favourite]
     ax.plot(at["k"], at[column], "o", color=INK, markersize=8)
-    ax.set_title(name, fontsize=10)
 
 
 @styled
@@ -208,7 +200,7 @@ def one_k(evidence: pd.DataFrame, rows: pd.DataFrame, segments: pd.Series, x: st
     axes[0, 0].set_title(f"{k} segments, in standard deviations")
     axes[0, 0].get_legend().remove()  # the bars below have the same colours
     means = rows.groupby(segments).mean().where(segments.value_counts() >= door().min_cell).rename(columns=label).T
-    sns.heatmap(means, center=0, vmin=-2, vmax=2, cmap="RdBu_r", ax=axes[0, 1], cbar=False)
+    sns.heatmap(means, ax=axes[0, 1], cbar=False, **HIGH_LOW)
     axes[0, 1].set(xlabel="segment", ylabel="", title="What is high (red) and low (blue)")
     shares = segments.value_counts(normalize=True).sort_index()
     axes[1, 0].bar(shares.index.astype(str), shares, color=segment_colours(shares.index).values())

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from segnb.disclosure import door
 from segnb.plots.style import ACCENT, INK, MUTED, new_axes, styled
-from segnb.text import label, segment_colours
+from segnb.text import label, segment_colours, shortened
 
 MOST = 8
 """At most this many columns are drawn; more would be too small to read."""
@@ -46,7 +46,7 @@ def distributions(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
         ax.set_visible(False)
     for position, name in enumerate(names):
         row, column = divmod(position, across)
-        _histogram(before[name], axes[2 * row, column], MUTED, label(name))
+        _histogram(before[name], axes[2 * row, column], MUTED, shortened(label(name), 30))
         _histogram(after[name], axes[2 * row + 1, column], ACCENT, "")
     figure.suptitle("Each column before (grey, original units) and after (blue, as k-means sees it)", x=0.01, ha="left")
     return figure
@@ -108,10 +108,9 @@ def pca_view(pca: PCA, features: pd.DataFrame, segments: pd.Series, ax: Axes | N
     'first direction (100% of the variance)'
     """
     ax = new_axes(ax, 7.5, 5.5)
-    flat = 2 - pca.n_components_
-    points = np.pad(pca.transform(features), ((0, 0), (0, flat)))
-    arrows = np.pad(pca.components_.T, ((0, 0), (0, flat)))
-    shares = np.pad(pca.explained_variance_ratio_, (0, flat))
+    flat = 0, 2 - pca.n_components_
+    points, arrows = (np.pad(each, [(0, 0), flat]) for each in (pca.transform(features), pca.components_.T))
+    shares = np.pad(pca.explained_variance_ratio_, flat)
     dot = _dots(points, segments, ax)
     lengths = np.hypot(*arrows.T)
     leading = lengths.argsort()[::-1][:6]

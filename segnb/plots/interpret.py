@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from segnb.disclosure import door
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
+from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, styled
 from segnb.text import label, percent, segment_colours, shortened
 
 _BOX = {"whislo": 0.05, "q1": 0.25, "med": 0.5, "q3": 0.75, "whishi": 0.95}
@@ -20,6 +20,9 @@ _BOX = {"whislo": 0.05, "q1": 0.25, "med": 0.5, "q3": 0.75, "whishi": 0.95}
 
 BINS = 20
 """Bars of a histogram."""
+
+_SHADES = np.array(["#4393c3", "#d1e5f0", "#ffffff", "#fddbc7", "#d6604d"])
+"""Colours of Pearson residuals: below -4, below -2, what chance could do, from 2 on, from 4 on."""
 
 
 @styled
@@ -70,19 +73,8 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
     if table.empty:
         return None
     ax = new_axes(ax, max(6.4, 3.4 + 0.85 * table.shape[1]), 1.4 + 0.32 * table.shape[0])
-    annotated = table.shape[0] * table.shape[1] <= 400
-    sns.heatmap(
-        table,
-        center=0,
-        vmin=-2,
-        vmax=2,
-        cmap="RdBu_r",
-        annot=table.map(lambda score: f"{score:.1f}".replace("-0.0", "0.0")) if annotated else False,
-        fmt="",
-        annot_kws={"size": 8},
-        linewidths=0.5,
-        ax=ax,
-    )
+    words = table.map("{:z.1f}".format) if table.size <= 400 else False
+    sns.heatmap(table, annot=words, fmt="", annot_kws={"size": 8}, linewidths=0.5, ax=ax, **HIGH_LOW)
     ax.set(xlabel="segment; figures in standard deviations from the mean", ylabel="")
     ax.tick_params(axis="y", rotation=0)
     ax.set_title("What is high (red) and low (blue) in each segment")
@@ -148,7 +140,7 @@ def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> 
     figure, panels = _panels(len(columns), 2, 5, 3.2)
     for ax, name in zip(panels, columns):
         _mosaic(profiles[profiles["column"] == name], sizes, ax)
-        ax.set_title(label(name), fontsize=10)
+        ax.set_title(shortened(label(name), 50), fontsize=10)
     title = "Who is in the segments: red, more than among all customers; blue, fewer; white, no more than chance"
     figure.suptitle(title, x=0.01, ha="left")
     return figure
@@ -180,34 +172,25 @@ def _boxes(values: pd.Series, segments: pd.Series, ax: Axes) -> None:
 
 def _mosaic(rows: pd.DataFrame, sizes: pd.Series, ax: Axes) -> None:
     rows = rows[rows["segment"].isin(sizes.index)]
-    shares = rows.pivot(index="level", columns="segment", values="share")
     overall = rows.drop_duplicates("level").set_index("level")["overall"]
+    shares = rows.pivot(index="level", columns="segment", values="share").loc[overall.index]
     left, gap = 0.0, sizes.sum() / 80
     for segment, size in sizes.items():
-        floor = 0.0
-        for level in overall.index:
-            share = shares.at[level, segment]
-            if share > 0:
-                residual = (share - overall[level]) * math.sqrt(size / overall[level])
-                ax.bar(left, share, size, bottom=floor, color=_shade(residual), edgecolor=MUTED, align="edge")
-                if left == 0 and share >= 0.05:
-                    ax.text(-gap, floor + share / 2, shortened(str(level), 14), ha="right", va="center", fontsize=8)
-                floor += share
-        if floor < 0.9995:
-            ax.bar(left, 1 - floor, size, bottom=floor, color=MUTED, edgecolor=MUTED, alpha=0.4, align="edge")
+        own = shares[segment][shares[segment] > 0]
+        residuals = (own - overall[own.index]) * np.sqrt(size / overall[own.index])
+        shades = _SHADES[np.searchsorted((-4, -2, 2, 4), residuals, side="right")]
+        ax.bar(left, own, size, bottom=own.cumsum() - own, color=shades, edgecolor=MUTED, align="edge")
+        withheld = 1 - own.sum()
+        if withheld > 0.0005:
+            ax.bar(left, withheld, size, bottom=own.sum(), color=MUTED, edgecolor=MUTED, alpha=0.4, align="edge")
         ax.text(left + size / 2, -0.02, str(segment), ha="center", va="top", fontsize=9)
         left += size + gap
+    first = shares[sizes.index[0]].dropna()
+    for level, top in first.cumsum()[first >= 0.05].items():
+        ax.text(-gap, top - first[level] / 2, shortened(str(level), 14), ha="right", va="center", fontsize=8)
     ax.set(xlim=(0, left - gap), ylim=(0, 1), xticks=[], yticks=[])
     ax.set_xlabel("segment", labelpad=14)
     ax.spines[["left", "bottom"]].set_visible(False)
-
-
-def _shade(residual: float) -> str:
-    """Return the colour of a Pearson residual."""
-    for bound, colour in zip((-4, -2, 2, 4), ("#4393c3", "#d1e5f0", "#ffffff", "#fddbc7")):
-        if residual < bound:
-            return colour
-    return "#d6604d"
 
 
 @styled

@@ -52,9 +52,9 @@ def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: A
     ax.set(xlim=(-0.25, 1.6 if names else 1.25), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
-    stayed = sum(known.at[name, name] for name in known.index if name in known.columns)
-    moved = known.drop(index=ENTRANTS, columns=LEAVERS).to_numpy().sum() - stayed
-    ax.set_title(f"In the streams shown {stayed:,.0f} customers stayed and {moved:,.0f} moved")
+    inner = known.drop(index=ENTRANTS, columns=LEAVERS).to_numpy()
+    stayed = inner.trace()
+    ax.set_title(f"In the streams shown {stayed:,.0f} customers stayed and {inner.sum() - stayed:,.0f} moved")
     return ax
 
 
@@ -107,22 +107,22 @@ def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     replayed : DataFrame
-        As returned by `segnb.iterate.decision`.
+        As returned by `segnb.iterate.replay`.
 
     >>> months = {"age": [30, 60], "moved": [0.02, 0.03], "unlike": [0.01, 0.01], "noise_high": 0.05, "holds": True}
     >>> replay_curves(pd.DataFrame(months)).get_title(loc="left")
     'Replayed on the log, the first model held until the end'
     """
     ax = new_axes(ax)
-    ax.plot(replayed["age"], replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
-    ax.plot(replayed["age"], replayed["unlike"], color=INK, marker="^", label="unlike anyone before")
-    ax.fill_between(replayed["age"], 0, replayed["noise_high"], color=MUTED, alpha=0.3, label="chance, up to 95 %")
-    broken = replayed[~replayed["holds"]]
+    ages, broken = replayed["age"], replayed.loc[~replayed["holds"], "age"]
+    ax.plot(ages, replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
+    ax.plot(ages, replayed["unlike"], color=INK, marker="^", label="unlike anyone before")
+    ax.fill_between(ages, 0, replayed["noise_high"], color=MUTED, alpha=0.3, label="chance, up to 95 %")
     if len(broken):
-        ax.axvline(broken["age"].iloc[0], color=WARNING, linestyle="--", label="no longer holds")
+        ax.axvline(broken.iloc[0], color=WARNING, linestyle="--", label="no longer holds")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="age of the model in days", ylabel="share of the customers", ylim=(0, None), xticks=replayed["age"])
-    held = "until the end" if broken.empty else f"for less than {int(broken['age'].iloc[0])} days"
+    ax.set(xlabel="age of the model in days", ylabel="share of the customers", ylim=(0, None), xticks=ages)
+    held = "until the end" if broken.empty else f"for less than {broken.iloc[0]} days"
     ax.set_title(f"Replayed on the log, the first model held {held}")
     ax.legend()
     return ax
@@ -147,11 +147,10 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
     if known.empty:
         return None
     ax = new_axes(ax, 7.5, 1.3 + 0.55 * len(known))
-    places = range(len(known))
-    ax.barh(places, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
-    ax.barh(places, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
+    causes = [_CAUSES[name] for name in known.index]
+    ax.barh(causes, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
+    ax.barh(causes, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
     ax.axvline(noise_high, color=WARNING, linestyle="--", label="chance, 95 %")
-    ax.set_yticks(places, [_CAUSES.get(name, name) for name in known.index])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
@@ -177,27 +176,24 @@ def timeline(series: pd.DataFrame) -> Figure:
     """
     if len(series) < 2:
         return None
-    figure, (above, below) = plt.subplots(
-        2, 1, figsize=(max(6.5, 2.5 + 1.1 * len(series)), 5.6), height_ratios=[3, 1], sharex=True
-    )
+    size = max(6.5, 2.5 + 1.1 * len(series)), 5.6
+    figure, (above, below) = plt.subplots(2, 1, figsize=size, height_ratios=[3, 1], sharex=True)
     shares = series.filter(regex=r"^segment_\d+$").rename(columns=lambda name: int(name.removeprefix("segment_")))
-    colours, places, floor = segment_colours(shares.columns), range(len(series)), np.zeros(len(series))
-    for segment, share in shares.fillna(0).items():
-        above.bar(places, share, 0.62, bottom=floor, color=colours[segment], label=str(segment))
-        for place, low, size in zip(places, floor, share):
-            if size >= 0.04:
-                above.text(place, low + size / 2, str(segment), ha="center", va="center", color="white", fontsize=9)
-        floor = floor + share.to_numpy()
-    for place, run in zip(places, series.itertuples()):
+    shares.plot.bar(stacked=True, width=0.62, color=segment_colours(shares.columns), legend=False, ax=above)
+    for segment, drawn in zip(shares, above.containers):
+        words = np.where(shares[segment] >= 0.04, str(segment), "")
+        above.bar_label(drawn, words, label_type="center", color="white", fontsize=9)
+    for place, run in enumerate(series.itertuples()):
         above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=8)
     above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     above.set(ylim=(0, 1.16), ylabel="share of the customers", yticks=[0, 0.25, 0.5, 0.75, 1])
     above.grid(axis="x", visible=False)
-    below.plot(places, series["silhouette"], color=ACCENT, marker="o")
+    below.plot(range(len(series)), series["silhouette"], color=ACCENT, marker="o")
     below.set_ylabel("silhouette")
-    below.set_xticks(places, series["run"], rotation=0 if len(series) < 7 else 40)
+    below.set_xticks(range(len(series)), series["run"], rotation=0 if len(series) < 7 else 40)
     middle = series["silhouette"].mean()
-    below.set_ylim(*(middle + side * max(0.06, 1.3 * (series["silhouette"] - middle).abs().max()) for side in (-1, 1)))
+    reach = max(0.06, 1.3 * (series["silhouette"] - middle).abs().max())
+    below.set_ylim(middle - reach, middle + reach)
     figure.suptitle(f"{len(series)} runs of one series: segments, number k and decision", x=0.01, ha="left")
     return figure
 
@@ -217,8 +213,7 @@ def drift_bars(drifts: pd.DataFrame, ax: Axes | None = None, most: int = 15) -> 
     """
     shown = drifts.head(most)
     ax = new_axes(ax, 7.5, 0.9 + 0.32 * len(shown))
-    ax.barh(range(len(shown)), shown["effect"], color=[WARNING if each else MUTED for each in shown["drifted"]])
-    ax.set_yticks(range(len(shown)), [label(name) for name in shown["column"]])
+    ax.barh(shown["column"].map(label), shown["effect"], color=np.where(shown["drifted"], WARNING, MUTED))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("shift in standard deviations (Wasserstein)")

@@ -1,6 +1,5 @@
 """One look for all figures, and what each of them has in common."""
 
-import textwrap
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -12,14 +11,16 @@ import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from segnb.disclosure import door
 
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
 
+HIGH_LOW = {"center": 0, "vmin": -2, "vmax": 2, "cmap": "RdBu_r"}
+"""How heatmaps of standard deviations are coloured: red is high, blue is low."""
+
 _FONTS = "Noto Sans CJK SC,Noto Sans CJK JP,WenQuanYi Zen Hei,Noto Sans Arabic,Noto Sans Devanagari,Noto Emoji,Symbola"
-"""For letters that matplotlib's own font lacks, those of these that are installed are used."""
+"""For letters that matplotlib's own font lacks; only those that are installed are used."""
 
 _INSTALLED = {font.name for font in font_manager.fontManager.ttflist}
 
@@ -62,31 +63,17 @@ def styled(draw: Callable) -> Callable:
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
             drawn = draw(*args, **kwargs)
             if drawn is not None:
-                _break_titles(drawn if isinstance(drawn, Figure) else drawn.figure)
+                _wrap_titles(drawn.figure)
             return drawn
 
     return wrapper
 
 
-def _break_titles(figure: Figure) -> None:
-    """Break titles into lines that don't run out of the figure."""
-    titles = [(axes, title) for axes in figure.axes for title in (axes.title, axes._left_title)]
-    if any(len(title.get_text()) > _letters(figure, title, 0.4) for _, title in titles):
-        figure.draw_without_rendering()  # only now is it known where the axes begin
-    for axes, title in titles:
-        _break(title, _letters(figure, title, axes.get_position().width))
-    if figure._suptitle is not None:
-        _break(figure._suptitle, _letters(figure, figure._suptitle, 0.95))
-
-
-def _letters(figure: Figure, title: Text, share: float) -> int:
-    """Return how many letters fit into a share of the figure's width."""
-    return max(12, int(figure.get_figwidth() * 72 * share / (0.6 * title.get_fontsize())))
-
-
-def _break(title: Text, letters: int) -> None:
-    if len(title.get_text()) > letters:
-        title.set_text(textwrap.fill(title.get_text(), letters))
+def _wrap_titles(figure: Figure) -> None:
+    """Let titles break into lines where they would run out of the figure."""
+    titles = [figure._suptitle, *(ax._left_title for ax in figure.axes)]
+    for title in filter(None, titles):
+        title.set_wrap(True)
 
 
 def new_axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:

@@ -22,7 +22,7 @@ _FLOAT32_ROWS = 1_000_000
 """Above this many rows the feature matrix is float32."""
 
 _MOSTLY_ONE = 0.9
-"""With a larger share of one value a column can tell few customers from the others."""
+"""A column with a larger share of one value tells few customers apart."""
 
 
 ROLES = {"features", "descriptors", "outcomes", "exclude"}
@@ -122,7 +122,8 @@ def prepare(
     usable = [name for name in behaviours if name not in {*outcomes, *exclude}]
     columns, rules = _choose_features(table, features, usable)
     descriptors = _choose_descriptors(table, columns, descriptors, outcomes)
-    _check_weights(weights or {}, columns)
+    weights = weights or {}
+    _check_weights(weights, columns)
     customers, dropped = _drop_rows(table, columns, missing, outliers)
     values = inputs(customers[columns])
     _check_values(values.select_dtypes("number"), transform, scale)
@@ -231,7 +232,7 @@ def _check_weights(weights: dict[str, float], columns: list[str]) -> None:
 
 
 def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: str) -> tuple[pd.DataFrame, list[Rule]]:
-    """Return the rows that are kept under the rules that drop rows, and what those did."""
+    """Return the rows that the rules keep, and what these did."""
     kept, rules = table.copy(deep=False), []
     if missing == "drop":
         kept = kept[kept[columns].notna().all(axis=1)]
@@ -250,7 +251,7 @@ def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: 
 
 
 def _check_values(values: pd.DataFrame, transform: str, scale: str) -> None:
-    """Check that the columns have a logarithm and a width, where one is needed."""
+    """Check that values have a logarithm, and columns a width, where they need one."""
     for name, column in values.items():
         if scale == "robust" and column.quantile(0.25) == column.quantile(0.75):
             raise DataError(
@@ -304,9 +305,8 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     numeric = table.select_dtypes("number", exclude="timedelta").astype(float)
     quantiles = numeric.quantile([0.05, 0.5, 0.95]).T.set_axis(["low_5%", "median", "high_95%"], axis=1)
     kinds = ["number" if name in numeric else "category" for name in table]
-    lines = pd.DataFrame(
-        {"kind": kinds, "missing_share": table.isna().mean(), "distinct": table.nunique()}, index=table.columns
-    )
+    lines = pd.DataFrame({"missing_share": table.isna().mean(), "distinct": table.nunique()})
+    lines.insert(0, "kind", kinds)
     return lines.join(quantiles).rename_axis("column")
 
 

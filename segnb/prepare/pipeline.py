@@ -1,6 +1,5 @@
 """The scikit-learn pipeline of step 1: impute, clip, transform, scale, encode, weigh, and the way back."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ class _ColumnwiseTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 
 
 class Clipper(_ColumnwiseTransformer):
-    """Pull values beyond a column's bounds in to the bounds, which are learned when fitting.
+    """Pull values beyond a column's bounds in to the bounds, which it learns when fitting.
 
     Parameters
     ----------
@@ -77,14 +76,14 @@ class Clipper(_ColumnwiseTransformer):
         return (self.lower_ > X) | (self.upper_ < X)
 
     def _bounds(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.method == "none":
+            return np.full(X.shape[1], -np.inf), np.full(X.shape[1], np.inf)
         if self.method == "winsorise":
             return np.nanquantile(X, self.q, axis=0), np.nanquantile(X, 1 - self.q, axis=0)
-        if self.method == "clip":
-            centre = np.nanmedian(X, axis=0)
-            width = self.c * 1.4826 * np.nanmedian(np.abs(X - centre), axis=0)
-            width[width == 0] = np.inf
-            return centre - width, centre + width
-        return np.full(X.shape[1], -np.inf), np.full(X.shape[1], np.inf)
+        centre = np.nanmedian(X, axis=0)
+        width = self.c * 1.4826 * np.nanmedian(np.abs(X - centre), axis=0)
+        width[width == 0] = np.inf
+        return centre - width, centre + width
 
 
 class SkewTamer(preprocessing.PowerTransformer):
@@ -121,7 +120,7 @@ class SkewTamer(preprocessing.PowerTransformer):
 
 
 class LevelBlocks(TransformerMixin, BaseEstimator):
-    """Turn each category into a block of columns, one per level, whose variances add up to 1: as much as a number's.
+    """Turn each category into a block of columns, one per level, whose variances add up to 1, as a number's does.
 
     A category of two levels becomes one column. Levels of few customers are taken together as "other", and so is a
     level that was never seen; "missing" is a level like any other. A share of the rows or 1 of a level comes out of
@@ -135,7 +134,8 @@ class LevelBlocks(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     levels_ : dict of str to list of str
-        Of each column those that have a column of their own, the rarest of two left out.
+        Of each column those that have a column of their own; of two, only what a yes-or-no column is about, or the
+        second.
     pooled_ : dict of str to list of str
         Of each column the levels that are taken together.
 
@@ -159,13 +159,13 @@ class LevelBlocks(TransformerMixin, BaseEstimator):
             rare = sorted(shares.index[shares < self.min_share])
             self.pooled_[name] = rare if len(rare) > 1 else []
             levels = sorted(set(shares.index) - set(self.pooled_[name])) + [OTHER] * bool(self.pooled_[name])
-            self.levels_[name] = [_second(levels)] if len(levels) == 2 else levels
+            yes = [level for level in levels if level.lower() in _YES]
+            self.levels_[name] = [*yes, levels[1]][:1] if len(levels) == 2 else levels
         plain = self._dummies(X)
         self.means_ = plain.mean(axis=0)
-        variances, starts = plain.var(axis=0), np.cumsum([0, *map(len, self.levels_.values())])
-        blocks = [slice(start, end) for start, end in pairwise(starts)]
-        spreads = [np.full(block.stop - block.start, np.sqrt(variances[block].sum())) for block in blocks]
-        self.scales_ = np.concatenate(spreads)
+        widths = [len(levels) for levels in self.levels_.values()]
+        blocks = np.split(plain.var(axis=0), np.cumsum(widths)[:-1])
+        self.scales_ = np.repeat([np.sqrt(block.sum()) for block in blocks], widths)
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -178,9 +178,8 @@ class LevelBlocks(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns, each of category and level."""
-        return np.array(
-            [f"{name}{IS}{level}" for name, levels in self.levels_.items() for level in levels], dtype=object
-        )
+        names = [f"{name}{IS}{level}" for name, levels in self.levels_.items() for level in levels]
+        return np.array(names, dtype=object)
 
     def _dummies(self, X: pd.DataFrame) -> np.ndarray:
         check_is_fitted(self, "levels_")
@@ -193,15 +192,11 @@ class LevelBlocks(TransformerMixin, BaseEstimator):
         return np.column_stack(parts)
 
 
-def _second(levels: list[str]) -> str:
-    """Return of two levels the one that a column of yes and no is about, else the second."""
-    return next((level for level in levels if level.lower() in _YES), levels[1])
-
-
 OTHER = "other"
 """What rare levels, and levels never seen, are taken together as."""
 
 _YES = {"yes", "y", "true", "1", "ja", "j", "oui", "o", "si", "sí", "sim", "on", "x"}
+"""Levels that a column of yes and no is about."""
 
 
 class Weigher(_ColumnwiseTransformer):
@@ -247,19 +242,13 @@ def skewness(values: np.ndarray) -> np.ndarray:
 
 
 def build_pipeline(
-    values: pd.DataFrame,
-    missing: str,
-    outliers: str,
-    transform: str,
-    scale: str,
-    weights: dict[str, float] | None,
-    seed: int,
+    values: pd.DataFrame, missing: str, outliers: str, transform: str, scale: str, weights: dict[str, float], seed: int
 ) -> Pipeline:
     """Return the unfitted pipeline for these customers: impute, clip, transform, scale, weigh; see `prepare`.
 
     With categories among the columns, what is done to numbers and what to levels stands side by side before `weigh`.
 
-    >>> list(build_pipeline(pd.DataFrame({"a": [1.0]}), "median", "keep", "log", "none", None, seed=0).named_steps)
+    >>> list(build_pipeline(pd.DataFrame({"a": [1.0]}), "median", "keep", "log", "none", {}, seed=0).named_steps)
     ['impute', 'clip', 'transform', 'scale', 'weigh']
     """
     strategy = "most_frequent" if missing == "most_frequent" else "median"
