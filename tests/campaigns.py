@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from segnb.act import plan_tests, read_back
-from segnb.act.plan import LEFT_ALONE, TREATED
+from segnb.act.experiment import LEFT_ALONE, TREATED
 
 SIZES = [300, 500, 800, 1200]
 

@@ -33,11 +33,9 @@ from segnb.act import (
     read_back,
 )
 from segnb.act.campaign import learn, learnt_before, make_plan, plan_folder, read_plan
-from segnb.act.export import TARGETS, customers_to_export, for_target, pieces, write_export
-from segnb.act.learn import check_results
+from segnb.act.experiment import LEFT_ALONE, TREATED, check_results
+from segnb.act.export import DIALECTS, TARGETS, customers_to_export, for_target, pieces, segment_sql, write_export
 from segnb.act.outcomes import _gain
-from segnb.act.plan import LEFT_ALONE, TREATED
-from segnb.act.sql import DIALECTS, segment_sql
 from segnb.disclosure import Door
 from segnb.errors import DataError
 from segnb.history.numbering import names_of

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from segnb.act.learn import check_results, read_back
-from segnb.act.plan import assign_arms, plan_tests
+from segnb.act.experiment import assign_arms, check_results, plan_tests, read_back
 from segnb.data import Purchases, column_names, open_log, read_customers
 from segnb.errors import DataError
 from segnb.history.numbering import numbered_alike
@@ -186,7 +185,7 @@ def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, 
     Raises
     ------
     DataError
-        If it is too early, or the results are not those of the plan, see `segnb.act.learn.check_results`.
+        If it is too early, or the results are not those of the plan, see `segnb.act.experiment.check_results`.
     """
     known, settings = read_plan(run), settings_of(run)
     arms, plan = arms_of(run, known), pd.DataFrame(known["tests"]).astype({"smallest_effect": float})

@@ -11,7 +11,7 @@ import pandas as pd
 from nbconvert import HTMLExporter
 
 from segnb.errors import RunError
-from segnb.history.series import timeline
+from segnb.history.snapshots import timeline
 from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
