@@ -140,7 +140,7 @@ def plan(
     worth: Annotated[float, Option(help="The largest effect to hope for, as a share of the figure.")] = 0.3,
 ) -> None:
     """Plan a test of each segment's action: who is left alone, what it can see, when to read it."""
-    from segnb.act import make_plan
+    from segnb.act.campaign import make_plan
     from segnb.runs.store import Run
 
     run = Run(name)
@@ -162,8 +162,8 @@ def learn(
     force: Annotated[bool, Option("--force", help="Read it back before the planned day, and mark it.")] = False,
 ) -> None:
     """Read a planned test back: what the actions changed, and which card was wrong."""
-    from segnb.act import learn as read_test
     from segnb.act import lessons
+    from segnb.act.campaign import learn as read_test
     from segnb.runs.store import Run
 
     folder, learnt = read_test(Run(name), results, force)
@@ -183,7 +183,7 @@ def export(
     out: Annotated[Path | None, Option("-o", metavar="FOLDER", help="A new folder.", show_default="RUN.TARGET")] = None,
 ) -> None:
     """Write the segments as files for another tool; nothing is sent anywhere."""
-    from segnb.act import write_export
+    from segnb.act.export import write_export
     from segnb.paths import outputs_folder
     from segnb.runs.store import Run
 

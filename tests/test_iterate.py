@@ -28,7 +28,7 @@ from segnb.iterate import (
     value_moved,
 )
 from segnb.iterate.changes import mobility
-from segnb.iterate.drift import population_stability
+from segnb.iterate.decision import population_stability
 from segnb.prepare import prepare
 from segnb.tables import holm
 

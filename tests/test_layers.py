@@ -32,9 +32,9 @@ def imported(name):
 
 
 def folder(name):
-    """Return the folder of a module, "" for those at the top."""
-    parts = FILES[name].relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else ""
+    """Return the folder of a module, "" for those at the top; a step may be a single file."""
+    first, *others = FILES[name].relative_to(PACKAGE).with_suffix("").parts
+    return first if others or first in STEPS else ""
 
 
 def test_no_module_imports_itself_by_way_of_others():
@@ -68,7 +68,7 @@ def test_rooms_are_few():
     assert {each: inside.count(each) for each in inside if inside.count(each) > MOST_FILES} == {}
 
 
-ROOMS = [*sorted(STEPS), "data", "notebook", "plots"]
+ROOMS = [*sorted(STEPS), "act", "data", "notebook", "plots"]
 MOST_NAMES = 150
 
 
@@ -78,7 +78,7 @@ def public(room):
     return {
         name: each
         for name, each in named
-        if callable(each) and getattr(each, "__module__", "").startswith(f"segnb.{room}.")
+        if callable(each) and f"{getattr(each, '__module__', '')}.".startswith(f"segnb.{room}.") and name[0] != "_"
     }
 
 

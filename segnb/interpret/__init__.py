@@ -2,5 +2,4 @@
 
 from segnb.interpret.cards import Card, cards_markdown, make_cards
 from segnb.interpret.effects import category_effects, descriptor_tests, effects, feature_importance, few_levels
-from segnb.interpret.profiles import centre_scores, profiles, segment_sizes, value_column
-from segnb.interpret.rules import Rules, describe_by_rules
+from segnb.interpret.profiles import Rules, centre_scores, describe_by_rules, profiles, segment_sizes, value_column

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from segnb.choose_k import Choice
 from segnb.disclosure import door
-from segnb.plots.customers import scatter
+from segnb.plots.segments import scatter
 from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, styled
 from segnb.tables import COMES_BACK, LIGHTS
 from segnb.text import label, percent, segment_colours

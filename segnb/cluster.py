@@ -1,4 +1,4 @@
-"""Fit k-means or take labels from elsewhere, number the segments, say how sure each customer is and what others say."""
+"""Step 3: k-means, segment numbers that last, how sure each customer is, and second opinions."""
 
 from collections.abc import Sequence
 from copy import copy
