@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_mixed import LEVELS, NUMBERS, planted
 
+from segnb.act.export import DIALECTS, segment_sql
 from segnb.cluster import assign, fit_segments
 from segnb.data import dates_as_days, load_customers
 from segnb.data.contract import ranked
@@ -216,3 +217,20 @@ def test_command_scores_a_table_of_a_warehouse_where_it_lives(published, postgre
     short = segnb("score", "shop", "half", "-p", f"engine={postgres}", cwd=tmp_path)
     assert short.returncode == 2
     assert "no column 'recency_days', 'spend'" in short.stderr
+
+
+@every_engine
+def test_sql_to_take_along_gives_everybody_their_own_segment(engine, into_engine, snapshot):
+    dialect = {"pyspark": "spark"}.get(kind := engine.partition(":")[0], kind)
+    if dialect not in DIALECTS:
+        pytest.skip(f"{dialect} is no warehouse")
+    table = into_engine(snapshot.customers[snapshot.columns])
+    text = segment_sql(snapshot, "customer_id", dialect, dict.fromkeys(snapshot.numbers, "name"))
+    exact, short, _end = text.replace("customers", table.get_name()).split(";\n")
+    backend, kinds = table.get_backend(), {"customer_id": "string", "segment": "int64"}
+    found, near = (
+        fetch(backend.sql(query, schema=kinds)).set_index("customer_id")["segment"] for query in (exact, short)
+    )
+    own = snapshot.own[0]
+    assert (found[own.index] == own).all()
+    assert (near[own.index] == own).mean() > 0.8

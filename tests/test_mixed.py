@@ -206,7 +206,10 @@ def test_whole_run_on_mixed_columns(run):
     assert adjusted_rand_score(truth, found["segment"]) > 0.85
     text = (made / "cards.md").read_text()
     assert "p: p" in text, "a level marks a segment"
-    assert "Wrong if:** the half that got it" in text, "nothing of a shop is said of a survey"
+    assert "Wrong if:** the share that answers, stays or upgrades" in text, "nothing of a shop is said of a survey"
+    rates = pd.read_csv(made / "outcomes.csv")
+    assert rates["outcome"].str.contains("churned").all(), "and what came of each segment stands in step 5"
+    assert rates["segment"].nunique() == found["segment"].nunique()
     tests = pd.read_csv(made / "descriptor_tests.csv")
     assert tests["descriptor"].tolist() == ["churned"], "an outcome is compared between the segments"
 
