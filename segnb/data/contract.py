@@ -125,7 +125,7 @@ def _shown(value: Any) -> str:
 
 
 def known(text: pa.Array) -> pa.Array:
-    """Return texts of which those that stand for a missing value are missing."""
+    """Return texts, missing where they stand for a missing value."""
     return pc.if_else(pc.is_in(pc.utf8_trim_whitespace(text), pa.array(MISSING_MARKS)), None, text)
 
 
@@ -156,7 +156,7 @@ def numbers(text: pa.Array, reading: Reading) -> pa.Array:
 
 
 _MOSTLY = 0.8
-"""A text column of which at least this share of the values are numbers is one of numbers."""
+"""A text column with at least this share of numbers is a column of numbers."""
 
 _UNIT = rf"(?:[^\w\s.,+#-]|{_CODES}|kr|zł|Kč|Fr|Rs)"
 _NUMBER = re.compile(
@@ -208,7 +208,7 @@ def _faults_of_ids(ids: pd.Series) -> Iterator[tuple[str, pd.Series]]:
 
 
 def _faults_of(column: pd.Series) -> Iterator[tuple[str, pd.Series]]:
-    """Yield what is wrong with a column, and where: numbers beyond reason, or texts of which most are numbers."""
+    """Yield what is wrong with a column, and where: numbers beyond reason, or texts that are mostly numbers."""
     if is_number(column):
         yield "large", column[(column.astype(float).abs() > LARGEST).fillna(False)]
         return
@@ -336,7 +336,7 @@ def dates_as_days(table: pd.DataFrame, as_of: str = "") -> tuple[pd.DataFrame, d
     Parameters
     ----------
     table : DataFrame
-        Dates, or texts of which nearly all are dates written alike.
+        Dates, or texts that are nearly all dates written alike.
     as_of : str, optional
         Year-month-day; without it the last date in the table. None is returned where there is no date.
 

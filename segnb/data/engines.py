@@ -179,7 +179,7 @@ def _connect_postgres(address: str) -> ibis.BaseBackend:
 
 
 def _connect_spark(address: str) -> ibis.BaseBackend:
-    """Return Spark: the session that is there, that of SPARK_REMOTE, or a local one that keeps its counsel."""
+    """Return Spark: the session that is there, that of SPARK_REMOTE, or a local one that logs nothing."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     from pyspark.sql import SparkSession

@@ -35,7 +35,7 @@ _FIRST = 200
 """So many rows tell which columns name currencies."""
 
 _SPAN = date(1901, 1, 1), date(2099, 12, 31)
-"""A date before or after stands for none, as 9999-12-31 does."""
+"""An earlier or later date, such as 9999-12-31, means that the date is unknown."""
 
 _MONEY = {"amount", "quantity", "price", "total", "refunded", "discount"}
 _KINDS = {"date": "date"} | dict.fromkeys(_MONEY, "number")

@@ -195,7 +195,7 @@ def _product_categories(columns: Mapping[str, str], parameters: Parameters, back
 
 
 def _check_roles(columns: Mapping[str, str]) -> None:
-    """Refuse a log of which date and amount aren't named."""
+    """Refuse columns without a date, an amount or what makes one."""
     amounts = ({"amount"}, {"quantity", "price"}, {"order", "total"})
     if "date" not in columns or not any(each <= set(columns) for each in amounts):
         raise DataError(

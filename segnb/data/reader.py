@@ -300,7 +300,7 @@ def _read_workbook(path: Path, source: str, ids: Sequence[str], reading: Reading
 
 
 def _workbook_header(path: Path, source: str, reading: Reading) -> list[str]:
-    """Return the names of the columns, each of which may stand there once: pandas would call a second x `x.1`."""
+    """Return the names of the columns, each allowed once: pandas would call a second x `x.1`."""
     sheet = _sheet(path, source, reading)
     written = pd.read_excel(path, sheet, header=None, nrows=1, dtype=object)
     _check_twice([name for row in written.to_numpy() for name in row if not pd.isna(name)], source)

@@ -1,1 +1,1 @@
-"""A first look at files nobody here has seen, and the preset written from it: segnb init."""
+"""A first look at unknown files, and the preset written from it: segnb init."""

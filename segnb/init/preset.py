@@ -45,13 +45,14 @@ _NUMBERED = Guess("", "no id seen: rows are numbered")
 
 @dataclass(frozen=True)
 class _Preview:
-    """The first rows of a table, how it is written, and whether there are more rows."""
+    """The first rows of a table, how it is written, whether there are more, and the export that it is."""
 
     source: str
     engine: str
     reading: dict[str, str]
     rows: pd.DataFrame
     more: bool
+    export: dict[str, Any]
 
     def extent(self, unit: str) -> str:
         """Return how much was looked at."""
@@ -64,7 +65,7 @@ class _Preview:
         return [f"{DECIDE} only the sheet {sheets[0]} is read; {named} with reading: {{sheet: …}}"] if named else []
 
 
-_NO_TABLE = _Preview("", EMBEDDED, {}, pd.DataFrame(), False)
+_NO_TABLE = _Preview("", EMBEDDED, {}, pd.DataFrame(), False, {})
 
 
 def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str, pd.DataFrame]:
@@ -96,7 +97,7 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     customers, purchases = first, _NO_TABLE
     if log:
         purchases = _preview(log, engine)
-    elif guesses.known_export(list(first.rows)) or guesses.is_log(first.rows, first.more):
+    elif first.export or guesses.is_log(first.rows, first.more):
         customers, purchases = _NO_TABLE, first
     run, seen = _run_name(first), _look_at(customers, purchases, first.other_sheets())
     template = Path(__file__).with_name("preset.yaml.j2").read_text(encoding="utf-8")
@@ -135,7 +136,7 @@ def guess_reading(source: str) -> dict[str, str]:
     Raises
     ------
     DataError
-        If there is no such file, or it is in no encoding that is tried.
+        If there is no such file, or none of the encodings that are tried fits.
 
     >>> guess_reading("data/shop_customers.csv")
     {}
@@ -199,7 +200,8 @@ def _preview(source: str, engine: str) -> _Preview:
     else:
         reading = {}
         rows = check_table(fetch(engine_table(connect(engine), source, engine).limit(MOST_ROWS + 1)), source)
-    return _Preview(source, engine, reading, rows.head(MOST_ROWS), len(rows) > MOST_ROWS)
+    export = guesses.known_export(list(rows)) or {}
+    return _Preview(source, engine, reading, rows.head(MOST_ROWS), len(rows) > MOST_ROWS, export)
 
 
 def _run_name(first: _Preview) -> str:
@@ -210,27 +212,21 @@ def _run_name(first: _Preview) -> str:
 
 def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[str]) -> dict[str, Any]:
     """Return what the preset says of a log, an export that is known or any other."""
-    export = guesses.known_export(list(log.rows)) or {}
-    given = {role: Guess(column, f"of {export['name']}") for role, column in export.get("purchase_columns", {}).items()}
-    roles = given or _roles(log, customer_id)
+    known, only = log.export.get("purchase_columns", {}), log.export.get("only", {})
+    roles = {role: Guess(column, f"of {log.export['name']}") for role, column in known.items()}
+    roles = roles or _roles(log, customer_id)
     columns = {role: guess.column for role, guess in roles.items()}
-    dates, only = log.rows[columns["date"]], export.get("only", {})
-    written = guesses.dates_in(dates)
-    reading = customers.reading | export.get("reading", {}) | log.reading
-    reading |= {} if written in ("ISO8601", "") else {"dates": written}
-    notes = [*export.get("notes", []), *notes]
-    if guesses.has_offsets(dates) and "zone" not in reading:
-        reading |= {"zone": "written"}
-        notes.insert(0, f"{DECIDE} times count as they are written; for the days of one place say reading: {{zone: …}}")
-    if either := guesses.also_written(dates, written):
-        notes.insert(0, f"{DECIDE} the dates are read as {written}; they may be {either} as well")
-    found = {"roles": roles, "reading": reading, "only": only}
+    dates = log.rows[columns["date"]]
+    reading = customers.reading | log.export.get("reading", {}) | log.reading
+    written, questions = _dates_written(dates, reading)
+    notes = [*questions, *log.export.get("notes", []), *notes]
     asked = {"customers": "", "purchases": log.source, "purchase_columns": columns, "customer_id": customer_id}
-    asked |= {"reading": reading, "only": only, "engine": log.engine}
+    asked |= {"reading": reading | written, "only": only, "engine": log.engine}
+    found = {"roles": roles, "reading": reading | written, "only": only}
     whole, stops = _tried(lambda: open_log(check_parameters(asked)))
     if not whole:
-        days = pd.to_datetime(dates.astype(str), format=written, errors="coerce", utc=True).dt.normalize()
-        window = _window(days.max() - days.min())
+        days = pd.to_datetime(dates.astype(str), format=written.get("dates", "ISO8601"), errors="coerce", utc=True)
+        window = _window(days.max().normalize() - days.min().normalize())
         return found | {"lines": log.extent("lines"), "window": window, "notes": stops + notes}
     roles["date"] = Guess(columns["date"], f"from {whole.first_day} to {whole.last_day}")
     window = _window(whole.last_day - whole.first_day)
@@ -242,8 +238,21 @@ def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[st
     return found | {"months": by_month(whole.reconciliation())}
 
 
+def _dates_written(dates: pd.Series, reading: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return how dates are written where that isn't plain, and what only a person can decide."""
+    written, questions = guesses.dates_in(dates), []
+    found = {} if written in ("ISO8601", "") else {"dates": written}
+    if either := guesses.also_written(dates, written):
+        questions.append(f"{DECIDE} the dates are read as {written}; they may be {either} as well")
+    if guesses.has_offsets(dates) and "zone" not in reading:
+        found["zone"] = "written"
+        remedy = "for the days of one place say reading: {zone: …}"
+        questions.append(f"{DECIDE} times count as they are written; {remedy}")
+    return found, questions
+
+
 def _usable(table: pd.DataFrame) -> list[str]:
-    """Return the columns of which a run makes segments unless told otherwise."""
+    """Return the columns that make a run's segments unless a person names others."""
     return [name for name in table if table[name].nunique() > 1 and table[name].isna().mean() <= MOST_MISSING]
 
 
@@ -256,9 +265,8 @@ def _check_written_alike(log: _Preview, customers: _Preview) -> None:
 
 def _shared_id(log: _Preview, customers: _Preview) -> Guess:
     """Return the column of the customer in a log, which a customer table must have too."""
-    export = guesses.known_export(list(log.rows))
-    if export and not customers.source:
-        return Guess(export["customer_id"], f"of {export['name']}")
+    if log.export and not customers.source:
+        return Guess(log.export["customer_id"], f"of {log.export['name']}")
     found = guesses.guess_id(log.rows, list(customers.rows), unique=False, more=log.more)
     if found is None:
         swapped = f"; are {customers.source} and {log.source} swapped?" if customers.source else ""
