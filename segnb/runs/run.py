@@ -96,6 +96,7 @@ def run_workflow(
                 remains = stage.keep_remains(manifest | {"state": "failed", "error": words})
                 raise RunError(f"{words} (kept: {_shown(remains)})" if remains else words) from None
             published = stage.publish(manifest | {"state": "complete"})
+        stage.settle()
     with suppress(OSError, SegnbError):  # published it is, whether or not there is room for that page
         write_all_runs()
     return published

@@ -123,12 +123,15 @@ class Stage:
             if self.published.exists():
                 os.replace(self.published, self._aside)
             os.replace(self.folder, self.published)
+        return self.published
+
+    def settle(self) -> None:
+        """Bring a published run's name to the disk, let `latest` stand for it, and remove what a failed one left."""
         with suppress(OSError):  # it is published, come what may
             sync(self.published.parent)
             if (self.published / "model.skops").is_file():
                 point_to_latest(self.name)
         shutil.rmtree(self.remains, ignore_errors=True)
-        return self.published
 
     def keep_remains(self, manifest: dict[str, Any]) -> Path | None:
         """Keep what a failed run left, beside the run's own folder, and return where; None if there is no room."""
