@@ -131,13 +131,12 @@ def make_cards(
     profiles: pd.DataFrame,
     confidence: pd.Series,
     names: Mapping[int, str] | None = None,
-    withheld: list[int] | None = None,
     value: str = "spend",
     stability: pd.DataFrame | None = None,
     levels: pd.DataFrame | None = None,
     learnt: Mapping[int, str] | None = None,
 ) -> list[Card]:
-    """Return one card per segment, in the order of their numbers.
+    """Return one card per segment, in the order of their numbers; segments that the door hides show their size only.
 
     Parameters
     ----------
@@ -151,8 +150,6 @@ def make_cards(
         Mean confidence per segment.
     names : mapping of int to str, optional
         A person's names, which win over drafts.
-    withheld : list of int, optional
-        Segments without figures, by default those that the door hides; their cards show their size only.
     value : str
         The column that the value shares are of.
     stability : DataFrame, optional
@@ -175,14 +172,14 @@ def make_cards(
     >>> [card.name for card in cards]
     ['infrequent', 'frequent']
     """
-    names, hidden = dict(names or {}), set(door().hidden if withheld is None else withheld)
+    names, hidden = dict(names or {}), door().hidden
     if unknown := [str(segment) for segment in names if segment not in sizes.index]:
         known = listed([str(segment) for segment in sizes.index])
         raise DataError(f"names: there is no segment {', '.join(unknown)}; the segments are {known}")
     if levels is not None and len(levels):
         effects = pd.concat([effects, level_marks(door().disclosed(levels))], ignore_index=True)
     seen = sizes.assign(value_share=sizes.get("value_share", np.nan), confidence=confidence)
-    seen.loc[list(hidden), ["value_share", "confidence"]] = np.nan
+    seen.loc[seen.index.isin(hidden), ["value_share", "confidence"]] = np.nan
     marks = {segment: _strongest(effects, segment) for segment in sizes.index if segment not in hidden}
     drafts = _draft_names(marks)
     lights = {} if stability is None else stability[["jaccard", "light"]].to_dict("index")

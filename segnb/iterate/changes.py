@@ -131,8 +131,8 @@ def compared_with(previous: Snapshot, current: Snapshot) -> str:
     previous, current : Snapshot
 
     >>> from dataclasses import replace
-    >>> from segnb.iterate import _UNMATCHED_BEFORE
-    >>> june = replace(_UNMATCHED_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
+    >>> from segnb.iterate import NOTHING_BEFORE
+    >>> june = replace(NOTHING_BEFORE, customers=pd.DataFrame({"spend": [1.0, 2, 3]}), label="june")
     >>> compared_with(june, june)
     'Compared with june: 3 customers then, 3 now.'
     """

@@ -45,18 +45,17 @@ def distributions(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
     height = 0.4 + 3.2 * down
     figure, axes = plt.subplots(2 * down, across, figsize=(2.7 * across, height), squeeze=False, layout="none")
     figure.subplots_adjust(left=0.02, right=0.98, bottom=0.3 / height, top=1 - 0.65 / height, wspace=0.12, hspace=0.5)
-    for ax in axes.ravel():
+    pairs = [*zip(axes[::2].flat, axes[1::2].flat)]
+    for name, (above, below) in zip(names, pairs):
+        _histogram(before[name], above, MUTED, shortened(label(name), 30))
+        _histogram(after[name], below, ACCENT, "")
+    for ax in np.ravel(pairs[len(names) :]):
         ax.set_visible(False)
-    for position, name in enumerate(names):
-        row, column = divmod(position, across)
-        _histogram(before[name], axes[2 * row, column], MUTED, shortened(label(name), 30))
-        _histogram(after[name], axes[2 * row + 1, column], ACCENT, "")
     figure.suptitle("Each column before (grey, original units) and after (blue, as k-means sees it)", x=0.01, ha="left")
     return figure
 
 
 def _histogram(values: pd.Series, ax: Axes, colour: str, title: str) -> None:
-    ax.set_visible(True)
     counts, edges = np.histogram(values.dropna().astype(float), bins=30)
     ax.stairs(counts, edges, fill=True, color=colour, alpha=0.85)
     ax.set(xlabel="", ylabel="", yticks=[])

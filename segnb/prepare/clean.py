@@ -155,15 +155,13 @@ def check_columns_used(table: pd.DataFrame, parameter: str = "features") -> None
     for name, column in table.items():
         if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
             raise DataError(f"{parameter}: column {name!r} is {column.dtype}; give its distance in days as a number")
-        if not pd.api.types.is_numeric_dtype(column):
-            if column.nunique() > MOST_LEVELS:
-                raise DataError(
-                    f"{parameter}: column {name!r} has {column.nunique():,} different texts, at most {MOST_LEVELS} can "
-                    "make segments; group them, or list it in descriptors instead"
-                )
-            continue
-        absurd = int((column.astype(float).abs() > LARGEST).sum())
-        if absurd:
+        numeric = pd.api.types.is_numeric_dtype(column)
+        if not numeric and column.nunique() > MOST_LEVELS:
+            raise DataError(
+                f"{parameter}: column {name!r} has {column.nunique():,} different texts, at most {MOST_LEVELS} can "
+                "make segments; group them, or list it in descriptors instead"
+            )
+        if absurd := numeric and int((column.astype(float).abs() > LARGEST).sum()):
             raise DataError(
                 f"{parameter}: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
             )
