@@ -149,7 +149,7 @@ def _what_is_seen(
         "smallest_effect": smallest,
         "relative_effect": smallest / baseline,
         "enough": enough,
-        "verdict": f"too small to test: {enough:,} customers would be enough" if smallest > hoped else "can be tested",
+        "verdict": f"too small to test: {enough:,} would do" if smallest > hoped else "can be tested",
     }
 
 

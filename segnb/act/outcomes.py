@@ -155,11 +155,12 @@ def predictive_sentence(gains: pd.DataFrame, days: int) -> str:
     >>> predictive_sentence(pd.DataFrame([row]), 90)
     'Segments of 90 days ago predicted who would order better than one mean for everybody (20% less error).'
     """
-    found = []
+    said = []
     for outcome, rows in gains.groupby("outcome", sort=False):
         beside = [f"{row.verdict} than {_BESIDE[row.compared_with]} ({_error(row.gain)})" for row in rows.itertuples()]
-        found.append(f"{_CODED[outcome]} {listed(beside)}")
-    return f"Segments of {days} days ago predicted {'; and '.join(found)}." if found else ""
+        who = "They" if said else f"Segments of {days} days ago"
+        said.append(f"{who} predicted {_CODED[outcome]} {listed(beside)}.")
+    return " ".join(said)
 
 
 def _error(gain: float) -> str:
