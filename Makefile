@@ -50,6 +50,7 @@ trial: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/trial_choose_k.py
 	$(BIN)/python tests/benchmarks/trial_drift.py
 	$(BIN)/python tests/benchmarks/trial_act.py
+	$(BIN)/python tests/benchmarks/trial_large.py
 
 bench: $(VENV)/ready
 	TQDM_DISABLE=1 $(BIN)/python tests/benchmarks/bench_choose_k.py

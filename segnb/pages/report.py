@@ -16,7 +16,7 @@ from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
 from segnb.runs.store import Run, Workspace, read_manifest, run_names
-from segnb.text import label, percent, segment_colours, shortened
+from segnb.text import figure, label, number, percent, segment_colours, shortened
 
 _CONTENTS = "<!--contents-->"
 """Where the list of a page's parts goes."""
@@ -25,7 +25,19 @@ _ACTIVE = re.compile(r"(?s)<(script|button)\b.*?</\1>|<a class=.sk-estimator-doc
 """What scikit-learn's diagram of a pipeline has besides the steps: a script, buttons, links that leave the page."""
 
 _MOST_BARS = 6
-_SHOWN = ("prepare.json", "row_log.csv", "choice.json", "effects.csv", "cards.json", "learnt.json", "decision.json")
+
+_MORE = 1.2
+"""A segment that brings so many times its share of the customers is worth the headline."""
+_SHOWN = (
+    "prepare.json",
+    "row_log.csv",
+    "choice.json",
+    "profiles.csv",
+    "effects.csv",
+    "cards.json",
+    "learnt.json",
+    "decision.json",
+)
 
 
 def write_page(notebook: Path, run: str) -> None:
@@ -86,7 +98,7 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
     """
     run, parameters = Workspace(manifest["run"], folder), check_parameters(manifest["parameters"])
     found = {name: run.read(name) for name in run.artifacts() if name in _SHOWN}
-    cards = found.get("cards.json", [])
+    cards, made, decision = found.get("cards.json", []), found.get("prepare.json", {}), found.get("decision.json")
     links = [_link(step) for step in STEPS]
     html = render(
         "summary.html.j2",
@@ -98,14 +110,63 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
         bars=_bars(found["effects.csv"], cards) if cards else {},
         value=parameters.value,
         colours=segment_colours(card["segment"] for card in cards),
-        decision=found.get("decision.json"),
+        decision=decision,
+        story={
+            "headline": _headline(cards),
+            "segments": {card["segment"]: _of_segment(card, found.get("profiles.csv")) for card in cards},
+            "changed": _changed(decision),
+            "data": _data(made.get("reconciliation", []), sum(card["customers"] for card in cards)),
+        },
         pictures=_pictures(folder),
-        notes=found.get("prepare.json", {}).get("notes", []),
+        notes=made.get("notes", []),
         rules=found["row_log.csv"].fillna("").to_dict("records") if "row_log.csv" in found else [],
         manifest=manifest,
         changed={name: repr(value) for name, value in changed_parameters(parameters).items()},
     )
     write_whole(folder / "index.html", lambda path: path.write_text(html, encoding="utf-8"))
+
+
+def _headline(cards: list[dict[str, Any]]) -> str:
+    """Return the one sentence to remember: who brings more than their share, or else who is most of the customers."""
+    worth = [card for card in cards if card["value_share"]]
+    best = max(worth, key=lambda card: card["value_share"] / card["share"], default=None)
+    if best and best["value_share"] > _MORE * best["share"]:
+        bring = f"{percent(best['share'])} of the customers bring {percent(best['value_share'])} of the {best['value']}"
+        return f"{bring}: segment {best['segment']}, {best['name']}."
+    if not cards:
+        return ""
+    largest = max(cards, key=lambda card: card["customers"])
+    even = f"Every segment brings about its share of the {largest['value']}; the" if worth else "The"
+    name = f"segment {largest['segment']}, {largest['name']}"
+    return f"{even} largest of {len(cards)}, {name}, has {percent(largest['share'])} of the customers."
+
+
+def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:
+    """Return how many customers a segment has and what they are worth, in words."""
+    size = f"{card['customers']:,} customers, {percent(card['share'])} of all"
+    if card["value_share"] is None:
+        return f"{size}."
+    own = profiles[(profiles["segment"] == card["segment"]) & (profiles["column"] == card["value"])]
+    each = "".join(f", {figure(card['value'], mean)} each" for mean in own["mean"].dropna())
+    return f"{size}; {percent(card['value_share'])} of the {label(card['value'])}{each}."
+
+
+def _changed(decision: dict[str, Any] | None) -> str:
+    moved = (decision or {}).get("figures", {}).get("behaviour")
+    known = moved is not None and decision["compared_with"]
+    since = f"Since {decision['compared_with']}" if known else ""
+    return f"{since}, {percent(moved)} of the customers changed segment by what they did." if known else ""
+
+
+def _data(reconciliation: list[dict[str, Any]], customers: int) -> str:
+    """Return what was made of a purchase log and what of it was left out, with the sums; "" without one."""
+    if not reconciliation:
+        return ""
+    table = pd.DataFrame(reconciliation)
+    used = table["reason"] == "used"
+    read, lost = table[used], table[~used]
+    made = f"Made from {read['lines'].sum():,} order lines, {number(read['sum'].sum())} in all; {customers:,} customers"
+    return f"{made} are in segments. Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
 
 
 def _bars(effects: pd.DataFrame, cards: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:

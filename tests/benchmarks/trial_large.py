@@ -19,9 +19,9 @@ PAGE = Path(__file__).parent / "large.md"
 
 HEAD = """# Does the rule err more on large tables?
 
-{draws} sets for each line of the kinds of [choose_k.md](choose_k.md), with five segments or none, not used to choose the
-rule: how often the decision names the true number (1 where there are no segments), and how often it says *natural*. A
-population of buyers has six columns whatever is asked for.
+{draws} sets for each line, of the kinds of [choose_k.md](choose_k.md), with five segments or none, not used to choose
+the rule: how often the decision names the true number (1 where there are no segments), and how often it says
+*natural*. A population of buyers has six columns whatever is asked for.
 
 | kind | rows | columns | right k | natural |
 | --- | ---: | ---: | ---: | ---: |
@@ -35,8 +35,9 @@ def main() -> None:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         found = list(tqdm(pool.map(decided, *zip(*cases)), total=len(cases), disable=False))
     table = pd.DataFrame(found).groupby(["kind", "rows", "columns"], sort=False)[["right", "natural"]].mean()
-    lines = [f"| {' | '.join(map(str, key))} | {row.right:.2f} | {row.natural:.2f} |\n" for key, row in table.iterrows()]
-    PAGE.write_text(HEAD.format(draws=DRAWS) + "".join(lines), encoding="utf-8")
+    cells = ([*map(str, key), f"{right:.2f}", f"{natural:.2f}"] for key, right, natural in table.itertuples())
+    rows = [f"| {' | '.join(row)} |\n" for row in cells]
+    PAGE.write_text(HEAD.format(draws=DRAWS) + "".join(rows), encoding="utf-8")
 
 
 def decided(kind: str, n_rows: int, n_columns: int, number: int) -> dict[str, object]:
