@@ -41,7 +41,7 @@ from segnb.errors import DataError
 from segnb.history.numbering import names_of
 from segnb.history.snapshots import followed, snapshot_of
 from segnb.parameters import Parameters
-from segnb.runs.store import Run
+from segnb.runs.store import Run, read_manifest, write_manifest
 
 RNG = np.random.default_rng(5)
 DUCKDB = duckdb.connect()
@@ -461,6 +461,16 @@ def test_excluded_customers_take_no_part(house):
     customers = run.read("customers.parquet")
     values = customers["newsletter"].astype(str).str.lower()
     assert set(arms.index) == set(customers.index[values != "no"])
+
+
+def test_segments_of_few_customers_are_not_planned_for(house):
+    run = Run("shop")
+    sizes = run.read("segments.parquet")["segment"].value_counts()
+    terms = {"start": START, "left_alone": 0.5, "salt": "", "exclude": [], "worth": 0.3}
+    manifest = read_manifest(run.folder)
+    write_manifest(run.folder, manifest | {"parameters": manifest["parameters"] | {"min_cell": int(sizes.min()) + 1}})
+    _folder, plan = make_plan(run, terms)
+    assert set(plan["segment"]) == set(sizes.index[:-2]), "the smallest, and the next that would give it away"
 
 
 # Files for other tools

@@ -10,6 +10,7 @@ import pandas as pd
 
 from segnb.act.experiment import assign_arms, check_results, plan_tests, read_back
 from segnb.data import Purchases, column_names, open_log, read_customers
+from segnb.disclosure import Door
 from segnb.errors import DataError
 from segnb.history.numbering import numbered_alike
 from segnb.history.score import settings_of, takes_log
@@ -25,21 +26,6 @@ _YES = ("1", "1.0", "true", "yes", "y", "x")
 def plan_folder(run: Run) -> Path:
     """Return where a run's plan and what was learnt from it stand: beside the run's folder."""
     return outputs_folder() / f"{run.name}.plan"
-
-
-def baselines(run: Run, parameters: Parameters, cards: Iterable[Mapping[str, Any]]) -> dict[int, pd.DataFrame]:
-    """Return by days what the segments' customers did in so many days, for the days that the cards name.
-
-    Parameters
-    ----------
-    run : Run
-        Of which steps 1 to 3 are done.
-    parameters : Parameters
-        `n_init` and `seed` are used.
-    cards : iterable of dict
-        With `days`.
-    """
-    return followed(run, parameters, [card["days"] for card in cards])[0]
 
 
 def participants(run: Run, exclude: Iterable[str] = ()) -> pd.Series:
@@ -97,11 +83,15 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     start = _day(terms["start"])
     terms = {**terms, "start": start, "salt": terms["salt"] or run.name}
     arms = arms_of(run, terms)
-    cards = run.read("cards.json")
+    settings = check_parameters(read_manifest(run.folder)["parameters"])
+    hidden = Door(settings.min_cell, arms["segment"].value_counts()).hidden
+    cards = [card for card in run.read("cards.json") if card["segment"] not in hidden]
     if not all(card.get("days") for card in cards):
         raise DataError(f"{run.name}: its cards do not say when an action can be judged; make the run again")
-    settings = check_parameters(read_manifest(run.folder)["parameters"])
-    plan = plan_tests(cards, arms, baselines(run, settings, cards), terms["worth"])
+    if not cards:
+        raise DataError(f"{run.name}: no segment has {settings.min_cell} customers to test an action on; exclude fewer")
+    past, _notes = followed(run, settings, [card["days"] for card in cards])
+    plan = plan_tests(cards, arms, past, terms["worth"])
     known = {
         "run": run.name,
         "segments": _fingerprint(run),
