@@ -153,9 +153,10 @@ def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:
 
 def _changed(decision: dict[str, Any] | None) -> str:
     moved = (decision or {}).get("figures", {}).get("behaviour")
-    known = moved is not None and decision["compared_with"]
-    since = f"Since {decision['compared_with']}" if known else ""
-    return f"{since}, {percent(moved)} of the customers changed segment by what they did." if known else ""
+    if moved is None or not decision["compared_with"]:
+        return ""
+    then = f"Compared with {decision['compared_with']}"
+    return f"{then}, {percent(moved)} of the customers changed segment by what they did."
 
 
 def _data(reconciliation: list[dict[str, Any]], customers: int) -> str:
