@@ -5,12 +5,13 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import door_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, chi2_contingency, f_oneway, kruskal, mannwhitneyu
 from scipy.stats.contingency import association
 
-from segnb.disclosure import Door, door_of, neighbour_means, withheld_cells
+from segnb.disclosure import Door, neighbour_means, withheld_cells
 from segnb.errors import DataError
 from segnb.interpret import (
     cards_markdown,

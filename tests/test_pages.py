@@ -96,6 +96,7 @@ def test_code_can_be_read_where_no_script_runs(published, opened):
 
 def test_table_sorts_by_mouse_and_keyboard(published, opened):
     page = opened(published / "index.html")
+    page.get_by_text("The segments in figures").click()
     table = page.locator("table.segnb").first
     column = [head.inner_text().split("\n")[0].strip() for head in table.locator("thead th").all()].index("customers")
 

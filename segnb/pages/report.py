@@ -115,7 +115,7 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
             "headline": _headline(cards),
             "segments": {card["segment"]: _of_segment(card, found.get("profiles.csv")) for card in cards},
             "changed": _changed(decision),
-            "data": _data(made.get("reconciliation", []), sum(card["customers"] for card in cards)),
+            "data": _data(made.get("reconciliation", [])),
         },
         pictures=_pictures(folder),
         notes=made.get("notes", []),
@@ -159,15 +159,15 @@ def _changed(decision: dict[str, Any] | None) -> str:
     return f"{then}, {percent(moved)} of the customers changed segment by what they did."
 
 
-def _data(reconciliation: list[dict[str, Any]], customers: int) -> str:
+def _data(reconciliation: list[dict[str, Any]]) -> str:
     """Return what was made of a purchase log and what of it was left out, with the sums; "" without one."""
     if not reconciliation:
         return ""
     table = pd.DataFrame(reconciliation)
     used = table["reason"] == "used"
     read, lost = table[used], table[~used]
-    made = f"Made from {read['lines'].sum():,} order lines, {number(read['sum'].sum())} in all; {customers:,} customers"
-    return f"{made} are in segments. Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
+    made = f"Made from {read['lines'].sum():,} order lines, {number(read['sum'].sum())} in all"
+    return f"{made}. Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
 
 
 def _bars(effects: pd.DataFrame, cards: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
