@@ -278,7 +278,7 @@ def withheld_cells(counts: np.ndarray, min_cell: int) -> np.ndarray:
     >>> withheld_cells(np.array([[40, 0], [20, 50]]), 10).any()
     np.False_
     """
-    counts = np.asarray(counts)
+    counts = np.asarray(counts, dtype=float)
     hidden = small = (counts > 0) & (counts < min_cell)
     while True:
         more = _complements(counts, hidden) | _complements(counts.T, hidden.T).T

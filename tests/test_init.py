@@ -1,5 +1,8 @@
 """`segnb init`: the preset it writes for a person's files runs, and says why it guessed what."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -408,6 +411,14 @@ def survey(n=300, seed=4):
     return table.assign(comment=[f"free text {number}" for number in range(n)])
 
 
+def penguins(name):
+    """Return a table of the package palmerpenguins: three species, some values missing, no id."""
+    return pd.read_csv(Path(find_spec("palmerpenguins").origin).parent / "data" / f"{name}.csv")
+
+
+MEASURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year"]
+
+
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
@@ -416,8 +427,10 @@ def survey(n=300, seed=4):
             survey(),
             {"customer_id": "respondent", "outcomes": ["responded"], "exclude": ["comment"], "ordered": SUPPORT},
         ),
+        (penguins("penguins"), {"customer_id": "", "features": MEASURES, "descriptors": ["species", "island", "sex"]}),
+        (penguins("penguins-raw"), {"customer_id": "", "exclude": ["Region", "Stage", "Individual ID"]}),
     ],
-    ids=["b2b", "survey"],
+    ids=["b2b", "survey", "penguins", "penguins, raw"],
 )
 def test_roles_of_any_table_are_seen_and_its_preset_runs_as_it_is(tmp_path, table, expected):
     table.to_csv(tmp_path / "t.csv", index=False)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from segnb.choose_k import decide, evidence
 
-ROWS, COLUMNS, DRAWS, SEED = (5_000, 20_000, 100_000), (8, 30), 3, 2028
+ROWS, COLUMNS, DRAWS, SEED = (5_000, 20_000, 100_000), (8, 30), 2, 2028
 KINDS = ("mid", "near", "correlated", "uniform", "one in six figures")
 PAGE = Path(__file__).parent / "large.md"
 
