@@ -136,9 +136,9 @@ def _headline(cards: list[dict[str, Any]]) -> str:
     if not cards:
         return ""
     largest = max(cards, key=lambda card: card["customers"])
-    even = f"Every segment brings about its share of the {largest['value']}; the" if worth else "The"
-    name = f"segment {largest['segment']}, {largest['name']}"
-    return f"{even} largest of {len(cards)}, {name}, has {percent(largest['share'])} of the customers."
+    even = f" Every segment brings about its share of the {largest['value']}." if worth else ""
+    most = f"{percent(largest['share'])} of the customers are in the largest of {len(cards)} segments"
+    return f"{most}: segment {largest['segment']}, {largest['name']}.{even}"
 
 
 def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:

@@ -180,7 +180,7 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
-    ax.set_title("Share of the customers (full colour)" + (f" and of the {label(value)} (pale)" if both else ""))
+    ax.set_title("Share of the customers" + (f" (full colour) and of the {label(value)} (pale)" if both else ""))
     return ax
 
 
