@@ -64,6 +64,7 @@ def draw_all(prepared, assigned, model, table):
 
 
 def test_every_figure_draws_without_a_warning_and_changes_no_setting(prepared, assigned, model, table):
+    plt.close("all")  # examples in docstrings leave theirs open
     settings = dict(mpl.rcParams)
     pictures = [show.Picture(drawn) for drawn in draw_all(prepared, assigned, model, table)]
     assert len(pictures) == sum(callable(each) for each in vars(plots).values())
