@@ -42,8 +42,8 @@ _BLOCK_ROWS = 2**16
 _FLAT = 1e-13
 """An axis with less than this share of the widest one's sum of squares is left out."""
 
-_ROUNDED = 9
-"""Coordinates that agree to this many digits count as the same when rows are put in order."""
+_ROUNDED = 10
+"""Digits of coordinates: what differs beyond them came from the order of rows and columns, and would decide ties."""
 
 bar = partial(tqdm, leave=False, delay=0.5)
 """A progress bar for loops that last, gone when they are done."""
@@ -88,9 +88,10 @@ def make_frame(X: ArrayLike, most_rows: int, seed: int) -> Frame:
     rows = (X[positions] - centre) @ axes
     signs = np.where((rows**3).sum(axis=0) < 0, -1.0, 1.0)
     rows *= signs
-    coarse = (rows / (np.abs(rows).max() or 1)).round(_ROUNDED)
+    largest = float(f"{np.abs(rows).max() or 1:.{_ROUNDED}g}")
+    coarse = (rows / largest).round(_ROUNDED)
     order = np.lexsort(coarse.T[::-1])
-    return Frame(rows[order], positions[order], centre, axes * signs)
+    return Frame(coarse[order] * largest, positions[order], centre, axes * signs)
 
 
 def _drawn_along(X: np.ndarray, centre: np.ndarray, axis: np.ndarray, most_rows: int, seed: int) -> np.ndarray:
