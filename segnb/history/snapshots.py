@@ -181,7 +181,7 @@ def did(settings: Parameters, log: Purchases, after: date, days: int, customers:
         `orders`, `spend` and `buyers` (1 with an order, else 0), indexed by `customers`.
     """
     window = {"as_of": str(after + timedelta(days=days)), "window_days": days, "customers": ""}
-    table = load_customers(settings.model_copy(update=window), log=log).table
+    table = load_customers(settings.model_copy(update=window), log=log, categories=[]).table
     known = table.reindex(customers)[["orders", "spend"]].fillna(0.0)
     return known.assign(buyers=(known["orders"] > 0).astype(float))
 

@@ -14,7 +14,7 @@ PROCESSES = multiprocessing.get_context("forkserver" if sys.platform == "linux" 
 
 _IMPORTED = (
     *("__main__", "ipykernel.kernelapp", "segnb.runs", "segnb.notebook.exercises", "segnb.notebook.panels"),
-    *("segnb.history.numbering", "yellowbrick.cluster", "skops.io"),
+    *("segnb.act", "segnb.history.numbering", "yellowbrick.cluster", "skops.io"),
 )
 """What the notebooks import, and what these import."""
 
