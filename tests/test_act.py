@@ -577,7 +577,7 @@ def test_personal_data_leave_only_with_yes(house, monkeypatch):
 
 
 def both_queries(snapshot, names, dialect="duckdb"):
-    return [part for part in segment_sql(snapshot, "customer_id", dialect, names).split(";\n") if part.strip()]
+    return [part for part in segment_sql(snapshot, "customer_id", names)[dialect].split(";\n") if part.strip()]
 
 
 def test_sql_gives_everybody_their_own_segment_and_the_short_way_most(shop_run):
@@ -593,7 +593,7 @@ def test_sql_gives_everybody_their_own_segment_and_the_short_way_most(shop_run):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_sql_parses_in_every_dialect(shop_run, dialect):
-    text = segment_sql(snapshot_of(shop_run), "customer_id", dialect, names_of(shop_run))
+    text = segment_sql(snapshot_of(shop_run), "customer_id", names_of(shop_run))[dialect]
     assert len(sqlglot.parse(text, read=dialect)) == 2
     assert "% of each segment right" in text
 

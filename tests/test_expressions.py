@@ -225,7 +225,7 @@ def test_sql_to_take_along_gives_everybody_their_own_segment(engine, into_engine
     if dialect not in DIALECTS:
         pytest.skip(f"{dialect} is no warehouse")
     table = into_engine(snapshot.customers[snapshot.columns])
-    text = segment_sql(snapshot, "customer_id", dialect, dict.fromkeys(snapshot.numbers, "name"))
+    text = segment_sql(snapshot, "customer_id", dict.fromkeys(snapshot.numbers, "name"))[dialect]
     exact, short, _end = text.replace("customers", table.get_name()).split(";\n")
     backend, kinds = table.get_backend(), {"customer_id": "string", "segment": "int64"}
     found, near = (

@@ -1,4 +1,4 @@
-"""A run's test on the disk: the plan in a folder beside the run, what was learnt from it, and the run's export."""
+"""A run's test on the disk: the plan, in a folder beside the run, and what was learnt from it."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from segnb.history.snapshots import BEFORE, did, followed
 from segnb.pages import render
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import new_folder, outputs_folder, writable, write_whole
-from segnb.runs.store import Run, read_manifest, write_csv
+from segnb.runs.store import Run, read_manifest, write_csv, write_json
 
 _YES = ("1", "1.0", "true", "yes", "y", "x")
 
@@ -60,7 +60,7 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     Parameters
     ----------
     run : Run
-        Of which step 4 is done.
+        Step 4 must be done.
     terms : mapping
         `start` (the first day, 2026-07-01; today if empty), `left_alone` and `salt` (see `assign_arms`; the run's
         name if empty), `exclude` (see `participants`) and `worth` (see `plan_tests`).
@@ -101,7 +101,7 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     with new_folder(folder) as made:
         write_csv(plan, made / "plan.csv")
         write_csv(arms, made / "arms.csv")
-        _write_json(known, made / "plan.json")
+        write_json(known, made / "plan.json")
         _write_page(known, arms, None, made)
     return folder, plan
 
@@ -122,12 +122,6 @@ def arms_of(run: Run, terms: Mapping[str, Any]) -> pd.DataFrame:
 def _fingerprint(run: Run) -> str:
     """Return what tells a run's segments from those of another of its name."""
     return read_manifest(run.folder)["files"]["segments.parquet"]["sha256"]
-
-
-def _write_json(value: Any, path: Path) -> None:
-    write_whole(
-        path, lambda beside: beside.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")
-    )
 
 
 def _write_page(known: Mapping[str, Any], arms: pd.DataFrame, learnt: Mapping[str, Any] | None, folder: Path) -> None:
@@ -198,7 +192,7 @@ def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, 
     learnt = {"run": run.name, "forced": early, "read": str(last), "segments": found}
     folder = plan_folder(run)
     with writable(folder, "see who may write there"):
-        _write_json(learnt, folder / "learnt.json")
+        write_whole(folder / "learnt.json", lambda beside: write_json(learnt, beside))
         _write_page(known, arms, learnt, folder)
     return folder, learnt
 
@@ -229,7 +223,7 @@ def _told_by_log(
 
 
 def learnt_before(run: Run) -> list[dict[str, Any]]:
-    """Return what was learnt from the tests of earlier runs whose segment numbers a run carries, the first first.
+    """Return what was learnt from the tests of earlier runs whose segment numbers a run carries, the earliest first.
 
     Raises
     ------

@@ -17,7 +17,7 @@ TREATED, LEFT_ALONE = "treated", "left alone"
 
 LEVEL, POWER = 0.05, 0.8
 
-BEFORE = {"buyers": "orders_before", "orders": "orders_before", "spend": "spend_before"}
+_COVARIATES = {"buyers": "orders_before", "orders": "orders_before", "spend": "spend_before"}
 """What customers did before, by which a figure's spread is narrowed."""
 
 SHARES = ("buyers", "answer")
@@ -155,7 +155,7 @@ def _what_is_seen(
 
 def varying(table: pd.DataFrame, figure: str) -> str | None:
     """Return the column of what customers did before, by which a figure's spread is narrowed, if it varies at all."""
-    before = BEFORE.get(figure)
+    before = _COVARIATES.get(figure)
     return before if before in table and table[before].nunique() > 1 else None
 
 

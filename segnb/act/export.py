@@ -18,7 +18,7 @@ from segnb.act.experiment import LEFT_ALONE
 from segnb.data import read_customers
 from segnb.errors import DataError
 from segnb.history.numbering import names_of, numbered_alike
-from segnb.history.score_in_engine import feature_table
+from segnb.history.score_in_engine import feature_table, least, squared_distance
 from segnb.history.snapshots import snapshot_of
 from segnb.interpret import describe_by_rules
 from segnb.iterate import Snapshot
@@ -31,7 +31,7 @@ from segnb.text import IS, listed, percent
 DIALECTS = ("duckdb", "postgres", "bigquery", "snowflake", "spark")
 
 
-def segment_sql(snapshot: Snapshot, customer_id: str, dialect: str, names: dict[int, str], seed: int = 0) -> str:
+def segment_sql(snapshot: Snapshot, customer_id: str, names: Mapping[int, str], seed: int = 0) -> dict[str, str]:
     """Return queries that give the customers of a table the segments of a run.
 
     The first computes the run's own features and the nearest centre, so that nobody's segment differs. The second,
@@ -43,16 +43,16 @@ def segment_sql(snapshot: Snapshot, customer_id: str, dialect: str, names: dict[
         Of the run.
     customer_id : str
         The column with the customer's id.
-    dialect : {"duckdb", "postgres", "bigquery", "snowflake", "spark"}
-    names : dict of int to str
+    names : mapping of int to str
         Of the segments, for the comments.
     seed : int
         The run's own, for the tree.
 
     Returns
     -------
-    str
-        Two SELECT statements, or one, from a table `customers` with the columns of the run's labelled.csv.
+    dict of str to str
+        For each of `DIALECTS` two SELECT statements, or one, from a table `customers` with the columns of the run's
+        labelled.csv.
 
     Raises
     ------
@@ -62,31 +62,33 @@ def segment_sql(snapshot: Snapshot, customer_id: str, dialect: str, names: dict[
     kinds = {name: "int64" if is_number(snapshot.customers[name]) else "string" for name in snapshot.columns}
     table = ibis.table({customer_id: "string"} | kinds, name="customers")
     called = [f"-- {number}: {' '.join(names[number].split())}" for number in snapshot.numbers]
-    exact = _in_dialect(_nearest(table, customer_id, snapshot), dialect)
+    head = "\n".join(["-- The run's own segments: the nearest centre, exactly.", *called])
+    queries = {head: _nearest(table, customer_id, snapshot)}
     rules = describe_by_rules(snapshot.customers[snapshot.columns], snapshot.own[0], seed=seed)
-    parts = ["-- The run's own segments: the nearest centre, exactly.", *called, f"{exact};"]
     if rules.tree:
         medians = snapshot.customers[snapshot.columns].median(numeric_only=True)
-        short = table.select(customer_id, segment=_branch(rules.tree, table, medians, 0))
-        parts += ["", f"-- A short way: {percent(rules.fidelity)} of each segment right on customers it has not seen."]
-        parts.append(f"{_in_dialect(short, dialect)};")
-    return "\n".join(parts) + "\n"
+        words = f"-- A short way: {percent(rules.fidelity)} of each segment right on customers it has not seen."
+        queries[words] = table.select(customer_id, segment=_branch(rules.tree, table, medians, 0))
+    plain = {words: str(ibis.to_sql(query, dialect="duckdb")) for words, query in queries.items()}
+    return {dialect: "\n\n".join(_in_dialect(plain, dialect)) + "\n" for dialect in DIALECTS}
 
 
-def _in_dialect(query: ibis.Table, dialect: str) -> str:
-    return sqlglot.transpile(str(ibis.to_sql(query, dialect="duckdb")), read="duckdb", write=dialect, pretty=True)[0]
+def _in_dialect(queries: Mapping[str, str], dialect: str) -> Iterator[str]:
+    """Yield DuckDB's queries as another dialect writes them, each under its comment."""
+    for words, query in queries.items():
+        yield f"{words}\n{sqlglot.transpile(query, read='duckdb', write=dialect, pretty=True)[0]};"
 
 
 def _nearest(table: ibis.Table, customer_id: str, snapshot: Snapshot) -> ibis.Table:
     """Return the number of the nearest centre; the first of two that are as near."""
     features = feature_table(table, customer_id, snapshot.pipeline, snapshot.columns)
     squares = {
-        f"d{number}": sum((features[f"f{place}"] - float(value)) ** 2 for place, value in enumerate(centre))
+        f"d{number}": squared_distance(features, "f", centre)
         for number, centre in zip(snapshot.numbers, snapshot.model.cluster_centers_)
     }
     apart = features.select(customer_id, **squares).view()
-    least = ibis.least(*(apart[name] for name in squares))
-    nearest = ibis.cases(*((apart[name] == least, int(name[1:])) for name in squares))
+    smallest = least([apart[name] for name in squares])
+    nearest = ibis.cases(*((apart[name] == smallest, int(name[1:])) for name in squares))
     return apart.select(customer_id, segment=nearest)
 
 
@@ -225,7 +227,7 @@ def customers_to_export(run: Run, contacts: Mapping[str, str]) -> pd.DataFrame:
     Parameters
     ----------
     run : Run
-        Of which step 4 is done.
+        Step 4 must be done.
     contacts : mapping of str to str
         The columns of the customer table, or of its id, with `email` and `phone`; empty for none.
 
@@ -283,7 +285,7 @@ def write_export(
     Parameters
     ----------
     run : Run
-        Of which step 4 is done.
+        Step 4 must be done.
     target : str
         One of `TARGETS`, or "sql" for queries in the dialects of `DIALECTS`.
     contacts : mapping of str to str
@@ -330,7 +332,5 @@ def _check_personal(customers: pd.DataFrame, target: str, personal: bool) -> Non
 
 def _sql_files(run: Run) -> dict[str, bytes]:
     snapshot, settings = snapshot_of(run), check_parameters(read_manifest(run.folder)["parameters"])
-    queries = {
-        each: segment_sql(snapshot, settings.customer_id, each, names_of(run), settings.seed) for each in DIALECTS
-    }
+    queries = segment_sql(snapshot, settings.customer_id, names_of(run), settings.seed)
     return {f"{run.name}.{dialect}.sql": query.encode() for dialect, query in queries.items()}

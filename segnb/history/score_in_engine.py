@@ -48,22 +48,14 @@ def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str
     DataError
         If a step has no expression (the quantile transform).
     """
-    blocks = level_blocks(pipeline)
-    numeric = [name for name in columns if not blocks or name not in blocks.levels_]
-    features = []
-    if numeric:
-        (_name, imputer), *steps = number_steps(pipeline).steps
-        features = _imputed(table, imputer, numeric)
-        for step in (step for _name, step in steps if step != "passthrough"):
-            apply = _expression_of(step)
-            features = [apply(step, place, feature) for place, feature in enumerate(features)]
-    features += _levels(table, blocks) if blocks else []
-    weigh = pipeline["weigh"]
-    return [_STEPS[Weigher](weigh, place, feature) for place, feature in enumerate(features)]
+    features, steps = _steps(table, pipeline, columns)
+    for apply, step, count in steps:
+        features[:count] = [apply(step, place, feature) for place, feature in enumerate(features[:count])]
+    return features
 
 
 def feature_table(table: ibis.Table, customer_id: str, pipeline: Pipeline, columns: Sequence[str]) -> ibis.Table:
-    """Return the id and the features f0, f1, … of `feature_columns`, each step a subquery of its own, short to read.
+    """Return the id and the features f_0, f_1, … of `feature_columns`, each step a subquery of its own, short to read.
 
     Parameters
     ----------
@@ -81,18 +73,25 @@ def feature_table(table: ibis.Table, customer_id: str, pipeline: Pipeline, colum
     DataError
         If a step has no expression (the quantile transform).
     """
+    begun, steps = _steps(table, pipeline, columns)
+    features = table.select(customer_id, **{f"f_{place}": each for place, each in enumerate(begun)}).view()
+    for apply, step, count in steps:
+        changed = {f"f_{place}": apply(step, place, features[f"f_{place}"]) for place in range(count)}
+        features = features.mutate(**changed).view()
+    return features
+
+
+def _steps(
+    table: ibis.Table, pipeline: Pipeline, columns: Sequence[str]
+) -> tuple[list[_Column], list[tuple[Callable, Any, int]]]:
+    """Return the features before a pipeline's steps, numbers first, and each step with how many of them it changes."""
     blocks = level_blocks(pipeline)
     numeric = [name for name in columns if not blocks or name not in blocks.levels_]
     (_name, imputer), *steps = number_steps(pipeline).steps if numeric else [("none", None)]
     values = _imputed(table, imputer, numeric) if numeric else []
-    levels = _levels(table, blocks) if blocks else []
-    features = table.select(customer_id, **{f"f{place}": each for place, each in enumerate([*values, *levels])}).view()
-    weigh = (_STEPS[Weigher], pipeline["weigh"], len(values) + len(levels))
+    features = values + (_levels(table, blocks) if blocks else [])
     parts = [(_expression_of(step), step, len(values)) for _name, step in steps if step != "passthrough"]
-    for apply, step, count in [*parts, weigh]:
-        changed = {f"f{place}": apply(step, place, features[f"f{place}"]) for place in range(count)}
-        features = features.mutate(**changed).view()
-    return features
+    return features, [*parts, (_STEPS[Weigher], pipeline["weigh"], len(features))]
 
 
 def _levels(table: ibis.Table, blocks: LevelBlocks) -> list[_Column]:
@@ -203,14 +202,14 @@ def score_expression(
     spaces = {"near": feature_columns(kept, snapshot.pipeline, columns), "plain": feature_columns(kept, plain, columns)}
     named = {f"{kind}_{place}": each for kind, features in spaces.items() for place, each in enumerate(features)}
     features = _apart(kept.select(kept[customer_id], **named))
-    squares = {f"d{j}": _square(features, "near", centre) for j, centre in enumerate(centres)}
-    reach = _least([_square(features, "plain", centre) for centre in centres])
+    squares = {f"d{j}": squared_distance(features, "near", centre) for j, centre in enumerate(centres)}
+    reach = least([squared_distance(features, "plain", centre) for centre in centres])
     squared = _apart(features.select(customer_id, **squares, reach=reach))
-    nearest = _apart(squared.mutate(least=_least([squared[name] for name in squares])))
+    nearest = _apart(squared.mutate(least=least([squared[name] for name in squares])))
     first = ibis.cases(*((nearest[name] == nearest.least, j) for j, name in enumerate(squares)), else_=0)
     placed = _apart(nearest.mutate(place=nearest.least.isnull().ifelse(ibis.null("int64"), first)))
     others = [(placed.place == j).ifelse(_FAR, placed[name]) for j, name in enumerate(squares)]
-    roots = {"one": placed.least.sqrt(), "two": _least(others).sqrt(), "reach": placed.reach.sqrt()}
+    roots = {"one": placed.least.sqrt(), "two": least(others).sqrt(), "reach": placed.reach.sqrt()}
     apart = _apart(placed.select(customer_id, "place", **roots))
     both = apart.one + apart.two
     return apart.select(
@@ -230,14 +229,15 @@ def _apart(table: ibis.Table) -> ibis.Table:
     return table.limit(2**62) if table.get_backend().name == "postgres" else table.view()
 
 
-def _square(features: ibis.Table, kind: str, centre: np.ndarray) -> _Column:
+def squared_distance(features: ibis.Table, kind: str, centre: np.ndarray) -> _Column:
     """Return the squared distance to a centre."""
     apart = [features[f"{kind}_{place}"] - float(value) for place, value in enumerate(centre)]
     squares = [each * each for each in apart]
     return sum(squares[1:], squares[0])
 
 
-def _least(values: list[_Column]) -> _Column:
+def least(values: list[_Column]) -> _Column:
+    """Return the least of the values; engines want at least two for that."""
     return ibis.least(*values) if len(values) > 1 else values[0]
 
 

@@ -121,7 +121,7 @@ def followed(run: Run, parameters: Parameters, days: Iterable[int]) -> tuple[dic
     Parameters
     ----------
     run : Run
-        Of which steps 1 to 3 are done.
+        Steps 1 to 3 must be done.
     parameters : Parameters
         `n_init` and `seed` are used.
     days : iterable of int

@@ -91,7 +91,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         sync(path)
     about = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
     plain = json.loads(json.dumps(manifest | {"files": about}))  # as it will be read back: keys are text
-    write_whole(folder / MANIFEST, lambda path: _write_json(plain | {"seal": _seal(plain)}, path))
+    write_whole(folder / MANIFEST, lambda path: write_json(plain | {"seal": _seal(plain)}, path))
     sync(folder)
 
 
@@ -333,7 +333,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     pyarrow.csv.write_csv(pyarrow.Table.from_pandas(whole, preserve_index=False), path)
 
 
-def _write_json(value: Any, path: Path) -> None:
+def write_json(value: Any, path: Path) -> None:
+    """Write plain types, and what can be told as text, as JSON."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
 
 
@@ -370,7 +371,7 @@ def _read_skops(path: Path) -> Any:
 _WRITERS: dict[str, Callable[[Any, Path], None]] = {
     ".parquet": lambda table, path: table.to_parquet(path),
     ".csv": write_csv,
-    ".json": _write_json,
+    ".json": write_json,
     ".skops": _write_skops,
     ".md": lambda text, path: path.write_text(text, encoding="utf-8"),
 }
