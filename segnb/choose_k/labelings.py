@@ -121,17 +121,17 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
     labelings : mapping of int to array of shape (n_rows,)
         By k the segments of the rows, counted from 0.
     k : int
-        The k whose segments give the flows their colours.
+        The k whose segments are the lineages.
 
     Returns
     -------
     DataFrame
-        One row per flow: `k`, `segment`, `height` (mean of the segment's first principal component), `next_k`,
-        `next_segment`, `next_height`, `customers`, and `mostly` (the segment at `k` to which most of them belong).
-        Segments are counted from 1. Schonlau, The Stata Journal 2, 2002.
+        One row per flow and lineage: `k`, `segment`, `height` (mean of the segment's first principal component), `next_k`,
+        `next_segment`, `next_height`, `lineage` (their segment at the given k) and `customers`. Segments are counted
+        from 1. Schonlau, The Stata Journal 2, 2002.
 
     >>> labelings = {2: np.array([0, 0, 1]), 3: np.array([0, 1, 2])}
-    >>> segment_flows(np.array([[0.0], [1.0], [5.0]]), labelings, 2)[["segment", "next_segment", "mostly"]].values
+    >>> segment_flows(np.array([[0.0], [1.0], [5.0]]), labelings, 2)[["segment", "next_segment", "lineage"]].values
     array([[1, 1, 1],
            [1, 2, 1],
            [2, 3, 2]])
@@ -142,8 +142,8 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
 
     parts = []
     for here, there in pairwise(labelings):
-        groups = rows[k].groupby([rows[here].rename("segment"), rows[there].rename("next_segment")])
-        flows = groups.agg(customers="size", mostly=lambda labels: labels.mode()[0]).reset_index()
+        ways = {"segment": rows[here], "next_segment": rows[there], "lineage": rows[k]}
+        flows = pd.DataFrame(ways).value_counts(sort=False).rename("customers").reset_index()
         ends = {"height": flows["segment"].map(heights[here]), "next_height": flows["next_segment"].map(heights[there])}
         parts.append(flows.assign(k=here, next_k=there, **ends))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

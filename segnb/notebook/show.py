@@ -19,10 +19,12 @@ from segnb.disclosure import Door, door, use_door
 from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
 from segnb.paths import STAGE
 from segnb.plots.style import THEME
+from segnb.plots.svg import page_figure
 from segnb.runs.store import Workspace
 from segnb.text import escape, is_share, label, number, percent, probability
 
 _PROBABILITIES = ("p", "p_holm", "valley_p")
+_IN_UNITS = ("mean", "median", "overall", "overall_median")
 NAMES = ("column", "feature", "descriptor")
 _DPI = 96
 
@@ -44,23 +46,35 @@ class Table:
         Show this many rows and say how many there are.
     folded : bool, default False
         Open at a click on the caption.
+    across : str, optional
+        The column whose figures stand side by side, a column of the shown table for each segment.
 
     >>> print(Table(pd.DataFrame({"share": [0.25]})))
       share
     0   25%
+    >>> long = pd.DataFrame({"column": ["orders"] * 2, "segment": [1, 2], "mean": [4.0, 7.5]})
+    >>> print(Table(long, across="mean").cells.to_string(index=False))
+    column segment 1 segment 2
+    orders         4       7.5
     """
 
     def __init__(
-        self, table: pd.DataFrame, caption: str = "", *, order: str = "", rows: int | None = None, folded: bool = False
+        self,
+        table: pd.DataFrame,
+        caption: str = "",
+        *,
+        order: str = "",
+        rows: int | None = None,
+        folded: bool = False,
+        across: str = "",
     ):
         whole = door().disclosed(table)
         if order in whole:
             whole = whole.dropna(subset=order).sort_values(order, key=abs, ascending=False, ignore_index=True)
         shown = whole.head(rows) if rows else whole
-        shares = {name for name in shown if is_share(name) or (name == "overall" and "share" in shown)}
-        cells = {name: [_cell(value, name, name in shares) for value in shown[name]] for name in shown}
-        self.cells = pd.DataFrame(cells, index=shown.index)
-        self.sides = ["right" if pd.api.types.is_numeric_dtype(shown[name]) else "left" for name in shown]
+        self.cells = _cells(shown, across)
+        numbers = {name for name in shown if pd.api.types.is_numeric_dtype(shown[name])}
+        self.sides = ["right" if name in numbers or name not in shown else "left" for name in self.cells]
         self.caption, self.folded = caption, folded
         self.notes = [f"{len(shown):,} of {len(whole):,} rows"] if len(shown) < len(whole) else []
         if len(whole) < len(table) or whole.isna().sum().sum() > table.isna().sum().sum():
@@ -90,7 +104,8 @@ class Table:
     def _row(self, index: object, row: Iterable[str]) -> str:
         first = f'<th scope="row">{escape(str(index))}</th>' if self._indexed else ""
         cells = (f'<td class="{side}" style="text-align:{side}">{escape(c)}</td>' for c, side in zip(row, self.sides))
-        return f"<tr>{first}{''.join(cells)}</tr>"
+        picked = f' data-segment="{escape(str(index))}"' if self.cells.index.name == "segment" else ""
+        return f"<tr{picked}>{first}{''.join(cells)}</tr>"
 
 
 class Text:
@@ -119,7 +134,7 @@ class Text:
 
 
 class Picture:
-    """A figure as a picture of twice its size on the page, with words for those who can't see it.
+    """A figure with words for those who can't see it: in a notebook a picture, on a page SVG that readers explore.
 
     The figure is closed. Without `alt` the words are its titles.
 
@@ -138,19 +153,26 @@ class Picture:
         figure = drawn if isinstance(drawn, Figure) else drawn.figure
         self.alt = alt or figure_words(figure)
         self.width = round(figure.get_figwidth() * _DPI)
-        buffer = io.BytesIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            figure.savefig(buffer, format="png", dpi=2 * _DPI)
+            if STAGE in os.environ:
+                self.svg, self.narrow = page_figure(figure, self.alt)
+            else:
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format="png", dpi=2 * _DPI)
+                self.png = buffer.getvalue()
         plt.close(figure)
-        self.png = buffer.getvalue()
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
-        data = {"image/png": b64encode(self.png).decode("ascii"), "text/plain": repr(self)}
-        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+        if STAGE in os.environ:
+            data, about = {"image/svg+xml": self.svg}, {"image/svg+xml": {"narrow": self.narrow}}
+        else:
+            data = {"image/png": b64encode(self.png).decode("ascii")}
+            about = {"image/png": {"alt": self.alt, "width": self.width}}
+        return data | {"text/plain": repr(self)}, about
 
 
 def start(namespace: Mapping[str, Any]) -> tuple[Parameters, Workspace]:
@@ -232,6 +254,24 @@ def figure_words(figure: Figure) -> str:
     """
     titles = [figure.get_suptitle(), *(axes.get_title() or axes.get_title(loc="left") for axes in figure.axes)]
     return "; ".join(dict.fromkeys(title.replace("\n", " ") for title in titles if title)) or "figure"
+
+
+def _cells(table: pd.DataFrame, across: str) -> pd.DataFrame:
+    """Return a table as texts, the figures called `across` with a column for each segment."""
+    shares = {name for name in table if is_share(name) or (name == "overall" and "share" in table)}
+    own = table["column"].map(is_share) if "column" in table else pd.Series(False, table.index)
+    cells = {
+        name: [
+            _cell(value, name, name in shares or (name in _IN_UNITS and each)) for value, each in zip(table[name], own)
+        ]
+        for name in table
+    }
+    texts = pd.DataFrame(cells, index=table.index)
+    if not across or texts.empty:
+        return texts
+    rows = [name for name in texts if name not in ("segment", across)]
+    wide = texts.pivot(index=rows, columns="segment", values=across).add_prefix("segment ").rename_axis(None, axis=1)
+    return texts[rows].drop_duplicates().merge(wide.reset_index(), on=rows)
 
 
 def _cell(value: object, column: object, is_share: bool) -> str:

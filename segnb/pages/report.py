@@ -183,16 +183,16 @@ def _bars(effects: pd.DataFrame, cards: list[dict[str, Any]]) -> dict[int, dict[
     return found
 
 
-def _pictures(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the figures of the notebooks' cells with a tag `summary-NAME`, by that name."""
+def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the figures of the notebooks' cells with a tag `summary-NAME`, by that name: wide, and for a phone."""
     cells = [cell for path in sorted(folder.glob("*.ipynb")) for cell in nbformat.read(path, as_version=4).cells]
     tagged = [(tag, cell) for cell in cells for tag in cell.metadata.get("tags", []) if tag.startswith("summary-")]
     found = {}
     for tag, cell in tagged:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                about = output.metadata.get("image/png", {}) | {"png": output.data["image/png"]}
-                found.setdefault(tag.removeprefix("summary-"), about)
+            if "image/svg+xml" in output.get("data", {}):
+                narrow = output.metadata["image/svg+xml"]["narrow"]
+                found.setdefault(tag.removeprefix("summary-"), (output.data["image/svg+xml"], narrow))
     return found
 
 

@@ -1,7 +1,6 @@
 """Figures of step 2: the evidence on the number of segments."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -10,85 +9,66 @@ from matplotlib.figure import Figure
 from segnb.choose_k import Choice
 from segnb.disclosure import door
 from segnb.plots.segments import scatter
-from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, styled
-from segnb.tables import COMES_BACK, LIGHTS
+from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, stream, styled
+from segnb.plots.svg import pickable
+from segnb.tables import COMES_BACK
 from segnb.text import label, percent, segment_colours
 
 
 @styled
 def clustergram(flows: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
-    """Return the segments' flow across k: a dot per segment, a line per flow, as wide as it has customers.
+    """Return the segments of every k as blocks, and streams of customers from each to those of the next k.
+
+    Every customer has the colour of their segment at the chosen k, wherever they go.
 
     Parameters
     ----------
     flows : DataFrame
-        As returned by `segnb.choose_k.segment_flows`; those of less than a hundredth of the customers are left out.
+        As returned by `segnb.choose_k.segment_flows`; streams of less than a hundredth of the customers are left out.
     k : int
-        The chosen number of segments; a flow has the colour of that segment to which most of it belongs.
+        The chosen number of segments.
 
+    >>> import numpy as np
     >>> from segnb.choose_k import segment_flows
     >>> flows = segment_flows([[0.0], [1.0], [5.0]], {2: np.array([0, 0, 1]), 3: np.array([0, 1, 2])}, 2)
     >>> clustergram(flows, 2).get_xlabel()
     'segments k'
     """
     ax = new_axes(ax, 9, 5)
-    colours = segment_colours(range(1, k + 1))
-    total = flows.loc[flows["k"] == flows["k"].min(), "customers"].sum()
-    for flow in flows[flows["customers"] >= total / 100].itertuples():
-        ends = [flow.k, flow.next_k], [flow.height, flow.next_height]
-        width = 0.6 + 24 * flow.customers / total
-        ax.plot(*ends, color=colours[flow.mostly], linewidth=width, alpha=0.55, solid_capstyle="butt")
-    dots = _dots(flows)
-    area = 30 + 700 * dots["customers"] / total
-    ax.scatter(dots["k"], dots["height"], s=area, color="white", edgecolor=INK, linewidth=1, zorder=3)
-    for dot in dots[dots["k"] == k].itertuples():
-        ax.annotate(str(dot.segment), (k, dot.height), ha="center", va="center", fontsize=8, zorder=4)
-    ax.axvline(k, color=WARNING, linestyle="--", linewidth=1.5, zorder=0)
-    ax.set(xlabel="segments k", ylabel="mean of the first principal component", xticks=dots["k"].unique())
-    ax.set_title(f"Where segments come from as k grows; colours and numbers of the {k} chosen")
+    colours, total = segment_colours(range(1, k + 1)), flows.loc[flows["k"] == flows["k"].min(), "customers"].sum()
+    blocks = _blocks(flows, gap=total / 25)
+    starts = blocks.set_index(["k", "segment"])["bottom"]
+    left, right = starts.to_dict(), starts.to_dict()
+    for flow in flows.sort_values(["height", "next_height", "lineage"]).itertuples():
+        here, there = (flow.k, flow.segment), (flow.next_k, flow.next_segment)
+        if flow.customers >= max(total / 100, door().min_cell):
+            across, colour = (flow.k + 0.06, flow.next_k - 0.06), colours[flow.lineage]
+            pickable(stream(ax, across, left[here], right[there], flow.customers, colour), flow.lineage)
+        left[here] += flow.customers
+        right[there] += flow.customers
+    ax.bar(blocks["k"], blocks["customers"], 0.12, blocks["bottom"], color=INK)
+    chosen = blocks[blocks["k"] == k]
+    for row in chosen.itertuples():
+        words = f"{percent(row.customers / total)} of the customers at k = {k}"
+        pickable(ax.bar(k, row.customers, 0.3, row.bottom, color=colours[row.segment]), row.segment, words)
+        ax.text(k, row.bottom + row.customers / 2, str(row.segment), ha="center", va="center", color="white")
+    ax.set(xlabel="segments k", yticks=[], xticks=blocks["k"].unique())
+    ax.grid(visible=False)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.set_title(f"Where the {k} segments come from with fewer, and fall apart with more")
     return ax
 
 
-def _dots(flows: pd.DataFrame) -> pd.DataFrame:
-    """Return `k`, `segment`, `height` and `customers` of every segment."""
+def _blocks(flows: pd.DataFrame, gap: float) -> pd.DataFrame:
+    """Return `k`, `segment`, `customers` and the `bottom` of every segment's block, stacked by height."""
     keys = ["k", "segment", "height"]
     last = flows.loc[flows["next_k"] == flows["next_k"].max(), ["next_k", "next_segment", "next_height", "customers"]]
     ends = pd.concat([flows[[*keys, "customers"]], last.set_axis([*keys, "customers"], axis=1)])
-    return ends.groupby(keys)["customers"].sum().reset_index()
-
-
-@styled
-def segment_stability(stability: pd.DataFrame, k: int, ax: Axes | None = None) -> Axes:
-    """Return each segment's Jaccard index for the chosen k and its neighbours, over the bands of its traffic light.
-
-    Parameters
-    ----------
-    stability : DataFrame
-        As returned by `segnb.choose_k.segment_stability` for several k.
-    k : int
-        The chosen number of segments.
-
-    >>> stability = {"k": 2, "segment": [1, 2], "share": [0.6, 0.4], "jaccard": [0.9, 0.8], "light": "stable"}
-    >>> segment_stability(pd.DataFrame(stability), 2).get_title(loc="left")
-    'Of the 2 segments: 2 stable'
-    """
-    ax = new_axes(ax, 7.5, 3.6)
-    colours = segment_colours(range(1, k + 1))
-    for place, (number, group) in enumerate(stability.groupby("k")):
-        across = place + np.linspace(-0.3, 0.3, len(group)) if len(group) > 1 else [place]
-        filled = [colours[segment] if number == k else MUTED for segment in group["segment"]]
-        ax.scatter(across, group["jaccard"], s=60 + 500 * group["share"], color=filled, edgecolor="white", zorder=3)
-        for x, row in zip(across, group.itertuples()):
-            ax.annotate(str(row.segment), (x, row.jaccard), ha="center", va="center", fontsize=8, zorder=4)
-    for least, name in list(LIGHTS.items())[1:]:
-        ax.axhline(least, color=MUTED, linestyle=":", linewidth=1)
-        ax.text(1, least, name, transform=ax.get_yaxis_transform(), ha="right", va="bottom", fontsize=8, color=MUTED)
-    ks = list(stability["k"].unique())
-    ax.set(xlabel="segments k", ylabel="Jaccard index", xticks=range(len(ks)), xticklabels=ks)
-    ax.set_ylim(min(0.5, stability["jaccard"].min() - 0.05), 1.03)
-    lights = stability.loc[stability["k"] == k, "light"].value_counts()
-    ax.set_title(f"Of the {k} segments: " + ", ".join(f"{count} {light}" for light, count in lights.items()))
-    return ax
+    blocks = ends.groupby(keys)["customers"].sum().reset_index().sort_values(["k", "height"])
+    stacked = blocks.groupby("k")["customers"]
+    bottom = stacked.cumsum() - blocks["customers"] + gap * stacked.cumcount()
+    middle = (stacked.transform("sum") + gap * (stacked.transform("size") - 1)) / 2
+    return blocks.assign(bottom=bottom - middle)
 
 
 @styled
@@ -103,6 +83,7 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     k : int
         The chosen number of segments, a dashed line.
 
+    >>> import numpy as np
     >>> from segnb.choose_k import decide, evidence
     >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
     >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
@@ -110,7 +91,7 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     6
     """
     evidence = evidence.assign(valley_depth=evidence["valley_depth"].clip(upper=2))
-    figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), sharex=True)
+    figure, axes = plt.subplots(2, 3, figsize=(9.3, 5), sharex=True)
     panels = [
         ("valley_depth", "shallowest valley (low is deep)", 0.65),
         ("silhouette", "silhouette", None),
@@ -149,6 +130,7 @@ def valley(line: pd.DataFrame, choice: Choice, ax: Axes | None = None) -> Axes:
     choice : Choice
         As returned by `segnb.choose_k.decide`.
 
+    >>> import numpy as np
     >>> from segnb.choose_k import decide, evidence
     >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
     >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
@@ -187,6 +169,7 @@ def one_k(evidence: pd.DataFrame, rows: pd.DataFrame, segments: pd.Series, x: st
     x, y : str
         Features across and up.
 
+    >>> import numpy as np
     >>> from segnb.choose_k import decide, evidence
     >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
     >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
@@ -216,4 +199,4 @@ def _evidence_line(ax: Axes, evidence: pd.DataFrame, k: int) -> None:
     ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
     ax.axvline(k, color=WARNING, linewidth=2)
     ax.set(xlabel="segments k", xticks=evidence["k"], ylim=(0, 1.05), title=f"The evidence at k = {k}")
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=9)

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, styled
-from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours, shortened
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, stream, styled, wrapped
+from segnb.plots.svg import pickable
+from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours
 
 _CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
 """What the causes of a change mean."""
@@ -28,47 +29,54 @@ def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: A
     counts : DataFrame
         Segments before and entrants by segments after and leavers; missing counts are left out.
     names : mapping of int to str, optional
-        The segments' names, written on the right.
+        The segments' names, written on both sides.
 
     >>> from segnb.iterate import migration
     >>> moves = migration(pd.Series([1, 1, 2, 2]), pd.Series([1, 2, 2, 2]))
-    >>> alluvial(moves).get_title(loc="left")
-    'In the streams shown 3 customers stayed and 1 moved'
+    >>> alluvial(moves, {1: "Regulars", 2: "Others"}).get_title(loc="left")
+    'The largest move: 1 customer from Regulars to Others'
     """
-    ax = new_axes(ax, 10 if names else 8.5, 5.2)
-    known = counts.fillna(0)
+    ax = new_axes(ax, 9.3, 5.2)
+    known, names = counts.fillna(0), names or {}
     colours = segment_colours([name for name in {*counts.index, *counts.columns} if not isinstance(name, str)])
     gap = known.to_numpy().sum() / 40
-    left = _blocks(ax, known.sum(axis=1), 0, colours, gap, {})
-    right = _blocks(ax, known.sum(axis=0), 1, colours, gap, names or {})
-    across = np.linspace(0, 1, 60)
-    ease = across**2 * (3 - 2 * across)
+    left = _blocks(ax, known.sum(axis=1), 0, colours, gap, names)
+    right = _blocks(ax, known.sum(axis=0), 1, colours, gap, names)
     for before, row in known[::-1].iterrows():
         for after, size in row[row > 0][::-1].items():
-            low = left[before] + (right[after] - left[before]) * ease
-            ax.fill_between(across, low, low + size, color=colours.get(before, MUTED), alpha=0.5, linewidth=0)
+            drawn = stream(ax, (0, 1), left[before], right[after], size, colours.get(before, MUTED))
+            pickable(drawn, [side for side in (before, after) if side in colours])
             left[before] += size
             right[after] += size
-    ax.set(xlim=(-0.25, 1.6 if names else 1.25), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
+    ax.set(xlim=(-0.75, 1.75), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
-    inner = known.drop(index=ENTRANTS, columns=LEAVERS).to_numpy()
-    stayed = inner.trace()
-    ax.set_title(f"In the streams shown {stayed:,.0f} customers stayed and {inner.sum() - stayed:,.0f} moved")
+    ax.set_title(_largest_move(known.drop(index=ENTRANTS, columns=LEAVERS), names))
     return ax
+
+
+def _largest_move(counts: pd.DataFrame, names: Mapping[int, str]) -> str:
+    moved = counts.mask(np.eye(len(counts), dtype=bool), 0).stack()
+    if not moved.max():
+        return "Nobody who was here before is seen to move"
+    before, after = (names.get(segment, f"segment {segment}") for segment in moved.idxmax())
+    customers = f"{moved.max():,.0f} customer{'' if moved.max() == 1 else 's'}"
+    return f"The largest move: {customers} from {before} to {after}"
 
 
 def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float, names: Mapping[int, str]) -> dict:
     """Draw one side's segments from the top down, and return where each begins."""
-    starts, top = {}, 0.0
+    starts, top, when = {}, 0.0, "now" if x else "before"
     for name, size in sizes.items():
         top -= size
         starts[name] = top
         if size:
-            ax.bar(x, size, 0.04, bottom=top, color=colours.get(name, MUTED))
-            side = {"ha": "right", "x": x - 0.04} if x == 0 else {"ha": "left", "x": x + 0.04}
-            words = f"{name}" + (f"  {shortened(names[name], 30)}" if name in names else "")
-            ax.text(y=top + size / 2, s=words, va="center", fontsize=9, **side)
+            block = ax.bar(x, size, 0.04, bottom=top, color=colours.get(name, MUTED))
+            side = {"ha": "left", "x": x + 0.04} if x else {"ha": "right", "x": x - 0.04}
+            words = wrapped(f"{name} · {names[name]}" if name in names else str(name))
+            text = ax.text(y=top + size / 2, s=words, va="center", fontsize=9, **side)
+            if name in colours:
+                pickable([*block, text], name, f"{size:,.0f} customers {when}")
             top -= gap
     return starts
 
@@ -184,7 +192,7 @@ def timeline(series: pd.DataFrame) -> Figure:
         words = np.where(shares[segment] >= 0.04, str(segment), "")
         above.bar_label(drawn, words, label_type="center", color="white", fontsize=9)
     for place, run in enumerate(series.itertuples()):
-        above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=8)
+        above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=9)
     above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     above.set(ylim=(0, 1.16), ylabel="share of the customers", yticks=[0, 0.25, 0.5, 0.75, 1])
     above.grid(axis="x", visible=False)

@@ -9,18 +9,18 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from sklearn.decomposition import PCA
 
 from segnb.disclosure import door
-from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, styled
-from segnb.text import label, percent, segment_colours, shortened
+from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, new_axes, styled, wrapped
+from segnb.plots.svg import pickable
+from segnb.text import figure, label, listed, percent, segment_colours, shortened
 
 MOST = 8
 """At most this many columns are drawn; more would be too small to read."""
 
-_MOST_DOTS = 20_000
-"""A scatter plot draws about this many dots at most."""
+_MOST_DOTS, _MOST_MEANS = 20_000, 500
+"""A scatter plot draws about this many dots at most, by hand and in a report."""
 
 
 @styled
@@ -43,16 +43,16 @@ def distributions(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
     across = min(4, len(names))
     down = math.ceil(len(names) / across)
     height = 0.4 + 3.2 * down
-    figure, axes = plt.subplots(2 * down, across, figsize=(2.7 * across, height), squeeze=False, layout="none")
-    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.3 / height, top=1 - 0.65 / height, wspace=0.12, hspace=0.5)
-    pairs = [*zip(axes[::2].flat, axes[1::2].flat)]
-    for name, (above, below) in zip(names, pairs):
+    drawn = plt.figure(figsize=(9.3 * across / 4, height), layout="none")
+    drawn.subplots_adjust(left=0.02, right=0.98, bottom=0.3 / height, top=1 - 0.65 / height, wspace=0.12, hspace=0.5)
+    grid = drawn.add_gridspec(2 * down, across)
+    for place, name in enumerate(names):
+        row, column = divmod(place, across)
+        above, below = (drawn.add_subplot(grid[2 * row + side, column]) for side in (0, 1))
         _histogram(before[name], above, MUTED, shortened(label(name), 30))
         _histogram(after[name], below, ACCENT, "")
-    for ax in np.ravel(pairs[len(names) :]):
-        ax.set_visible(False)
-    figure.suptitle("Each column before (grey, original units) and after (blue, as k-means sees it)", x=0.01, ha="left")
-    return figure
+    drawn.suptitle("Each column before (grey, original units) and after (blue, as k-means sees it)", x=0.01, ha="left")
+    return drawn
 
 
 def _histogram(values: pd.Series, ax: Axes, colour: str, title: str) -> None:
@@ -60,7 +60,7 @@ def _histogram(values: pd.Series, ax: Axes, colour: str, title: str) -> None:
     ax.stairs(counts, edges, fill=True, color=colour, alpha=0.85)
     ax.set(xlabel="", ylabel="", yticks=[])
     ax.set_title(title, fontsize=9)
-    ax.tick_params(labelsize=8)
+    ax.tick_params(labelsize=9)
     ax.grid(False)
 
 
@@ -92,8 +92,16 @@ def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Ax
 
 
 @styled
-def pca_view(pca: PCA, features: pd.DataFrame, segments: pd.Series, ax: Axes | None = None) -> Axes:
-    """Return the customers on their two main directions, with an arrow for each of the six leading features.
+def segment_map(
+    pca: PCA,
+    features: pd.DataFrame,
+    segments: pd.Series,
+    names: Mapping[int, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Return the segments as bubbles, as large as they have customers, on the two directions that differ most.
+
+    The axes say in words which columns grow along them.
 
     Parameters
     ----------
@@ -103,54 +111,60 @@ def pca_view(pca: PCA, features: pd.DataFrame, segments: pd.Series, ax: Axes | N
         The scaled matrix.
     segments : Series of shape (n_customers,)
         Segment of each customer, same index.
+    names : mapping of int to str, optional
+        The segments' names.
 
     >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
     >>> segments = pd.Series([1, 1, 2, 2])
-    >>> pca_view(PCA(2).fit(customers), customers, segments).get_xlabel()
-    'first direction (100% of the variance)'
+    >>> segment_map(PCA(2).fit(customers), customers, segments).get_xlabel()
+    'more spend →'
     """
-    ax = new_axes(ax, 7.5, 5.5)
-    flat = 0, 2 - pca.n_components_
-    points, arrows = (np.pad(each, [(0, 0), flat]) for each in (pca.transform(features), pca.components_.T))
-    shares = np.pad(pca.explained_variance_ratio_, flat)
-    dot = _dots(points, segments, ax)
-    lengths = np.hypot(*arrows.T)
-    leading = lengths.argsort()[::-1][:6]
-    reach = 0.85 * np.abs(points).max(axis=0).min() / max(lengths.max(), 1e-9)
-    ax.update_datalim(1.15 * reach * arrows[leading])
-    ax.autoscale_view()
-    for name, tip in zip(features.columns[leading], reach * arrows[leading]):
-        _arrow(ax, label(name), tip)
-    ax.set(xlabel=f"first direction ({shares[0]:.0%} of the variance)", ylabel=f"second direction ({shares[1]:.0%})")
-    ax.set_title(f"The segments on the two main directions, {sum(shares):.0%} of the variance; {dot}")
+    points, shares = pca.transform(features)[:, :2], pca.explained_variance_ratio_[:2]
+    flat = points.shape[1] == 1
+    points = np.column_stack([points, np.zeros(len(points))]) if flat else points
+    ax, names = new_axes(ax, 9, 5.4), names or {}
+    dot = _dots(points, segments, ax, 0.3)
+    ax.get_legend().remove()
+    shown = door().members(segments)
+    middles = pd.DataFrame(points, segments.index)[shown].groupby(segments[shown]).agg(["mean", "size"])
+    for segment, colour in segment_colours(middles.index).items():
+        x, size, y, _ = middles.loc[segment]
+        area, words = 6000 * size / len(points), wrapped(f"{segment} {names.get(segment, '')}", 18)
+        bubble = ax.scatter(x, y, s=area, color=colour, edgecolor="white", alpha=0.85, zorder=3)
+        below = {"xytext": (0, -math.sqrt(area) / 2), "textcoords": "offset points", "ha": "center", "va": "top"}
+        text = ax.annotate(words, (x, y), fontsize=9, zorder=4, **below)
+        pickable([bubble, text], segment, f"{names.get(segment, '')} {size:,.0f} customers".strip())
+    ax.set(xlabel=_direction(pca, 0, features.columns), xticks=[], yticks=[])
+    ax.set_ylabel("" if flat else _direction(pca, 1, features.columns))
+    ax.set_title(f"What lies apart differs; the map shows {percent(sum(shares))} of all differences ({dot})")
     return ax
 
 
-def _arrow(ax: Axes, words: str, tip: np.ndarray) -> None:
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-    ax.annotate("", xy=tip, xytext=(0, 0), arrowprops={"arrowstyle": "->", "color": INK})
-    ax.annotate(words, xy=1.08 * tip, ha="center", va="center", fontsize=8, bbox=box)
+def _direction(pca: PCA, axis: int, columns: Sequence[str]) -> str:
+    """Return in words what grows along a principal axis: the two leading columns of either end."""
+    loadings = pd.Series(pca.components_[axis], columns)
+    strong = loadings[loadings.abs() >= 0.5 * loadings.abs().max()]
+    up, down = strong[strong > 0].nlargest(2).index, strong[strong < 0].nsmallest(2).index
+    words = [f"more {listed([shortened(label(name), 20) for name in up])} →"] * bool(len(up))
+    words += [f"← more {listed([shortened(label(name), 20) for name in down])}"] * bool(len(down))
+    return "\n".join(words)
 
 
-def _dots(points: np.ndarray, segments: pd.Series, ax: Axes) -> str:
+def _dots(points: np.ndarray, segments: pd.Series, ax: Axes, alpha: float = 0.65) -> str:
     """Draw the segments' customers, missing values left out, and return what a dot is."""
-    size = max(door().min_cell, -(-len(points) // _MOST_DOTS))
+    least = door().min_cell
+    size = max(least, -(-len(points) // (_MOST_DOTS if least == 1 else _MOST_MEANS)))
     known = ~np.isnan(points).any(axis=1)
     for segment, colour in segment_colours(segments).items():
         own = door().points(points[known & (segments == segment).to_numpy()], size)
-        ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=0.65, linewidth=0, label=str(segment))
+        dots = ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=alpha, linewidth=0, label=str(segment))
+        pickable(dots, segment)
     ax.legend(title="segment", loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     return "a dot is a customer" if size == 1 else f"a dot: {size} neighbours or more"
 
 
-_BOX = {"whislo": 0.05, "q1": 0.25, "med": 0.5, "q3": 0.75, "whishi": 0.95}
-"""The quantiles that a box plot shows."""
-
-BINS = 20
-"""Bars of a histogram."""
-
-_SHADES = np.array(["#4393c3", "#d1e5f0", "#ffffff", "#fddbc7", "#d6604d"])
-"""Colours of Pearson residuals: below -4, below -2, what chance could do, from 2 on, from 4 on."""
+_BOX = [0.05, 0.25, 0.5, 0.75, 0.95]
+"""The quantiles of a portrait; the outer ones set its scale."""
 
 
 @styled
@@ -168,20 +182,29 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
 
     >>> table = pd.DataFrame({"share": [0.6, 0.4]}, index=[1, 2])
     >>> [tick.get_text() for tick in sizes(table, {1: "Regulars"}).get_yticklabels()]
-    ['1  Regulars', '2  ']
+    ['1 Regulars', '2']
     """
-    ax = new_axes(ax, 8, 0.8 + 0.62 * len(table))
-    colours, places = list(segment_colours(table.index).values()), np.arange(len(table))
-    both = "value_share" in table
-    ax.barh(places - 0.2 * both, table["share"], 0.38 if both else 0.7, color=colours)
-    if both:
-        ax.barh(places + 0.2, table["value_share"], 0.38, color=colours, alpha=0.45)
-    ax.set_yticks(places, [shortened(f"{segment}  {names.get(segment, '')}", 34) for segment in table.index])
+    ax, both = new_axes(ax, 8, 0.9 + 0.7 * len(table)), "value_share" in table
+    shares = {"share": "of the customers"} | ({"value_share": f"of the {label(value)}"} if both else {})
+    for place, (segment, colour) in enumerate(segment_colours(table.index).items()):
+        for row, (column, words) in enumerate(shares.items()):
+            share = table.loc[segment, column]
+            bar = ax.barh(place + 0.37 * row, share, 0.34, color=colour, alpha=1 - 0.5 * row)
+            text = ax.text(share, place + 0.37 * row, f" {percent(share)}", va="center", fontsize=9)
+            pickable([*bar, text], segment, f"{percent(share)} {words}")
+    ax.set_yticks(np.arange(len(table)) + 0.18 * both, [wrapped(f"{n} {names.get(n, '')}", 20) for n in table.index])
     ax.invert_yaxis()
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.grid(axis="y", visible=False)
-    ax.set_title("Share of the customers" + (f" (full colour) and of the {label(value)} (pale)" if both else ""))
+    ax.set(xticks=[], xlim=(0, 1.15 * table[list(shares)].max(axis=None)))
+    ax.grid(visible=False)
+    ax.set_title(_best_share(table, names, value) if both else "Share of the customers in each segment")
     return ax
+
+
+def _best_share(table: pd.DataFrame, names: Mapping[int, str], value: str) -> str:
+    """Return which segment brings the most for its size."""
+    best = table.loc[(table["value_share"] / table["share"]).idxmax()]
+    brings = f"{percent(best['share'])} of customers (full), {percent(best['value_share'])} of {label(value)} (pale)"
+    return f"{best.name} {names.get(best.name, '')}: {brings}"
 
 
 @styled
@@ -195,25 +218,28 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
 
     >>> scores = pd.DataFrame({"orders": [-0.5, 0.5]}, index=pd.Index([1, 2], name="segment"))
     >>> centre_heatmap(scores).get_title(loc="left")
-    'What is high (red) and low (blue) in each segment'
+    'What is high (red) and low (blue) in each segment, in standard deviations'
     """
     table = scores.dropna(how="all").rename(columns=label).T
     if table.empty:
         return None
     ax = new_axes(ax, max(6.4, 3.4 + 0.85 * table.shape[1]), 1.4 + 0.32 * table.shape[0])
-    words = table.map("{:z.1f}".format) if table.size <= 400 else False
-    sns.heatmap(table, annot=words, fmt="", annot_kws={"size": 8}, linewidths=0.5, ax=ax, **HIGH_LOW)
-    ax.set(xlabel="segment; figures in standard deviations from the mean", ylabel="")
+    few = table.size <= 400
+    words = table.map("{:z.1f}".format) if few else False
+    sns.heatmap(table, annot=words, fmt="", annot_kws={"size": 9}, linewidths=0.5, cbar=not few, ax=ax, **HIGH_LOW)
+    ax.set(xlabel="segment", ylabel="")
     ax.tick_params(axis="y", rotation=0)
-    ax.set_title("What is high (red) and low (blue) in each segment")
+    ax.set_title("What is high (red) and low (blue) in each segment, in standard deviations")
     return ax
 
 
 @styled
-def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) -> Figure | None:
-    """Return box plots of the columns, in original units: all customers in grey, then each segment.
+def portraits(
+    customers: pd.DataFrame, segments: pd.Series, scores: pd.DataFrame, names: Mapping[int, str], most: int = 5
+) -> Figure:
+    """Return each segment beside all customers, in original units, along the columns in which it differs most.
 
-    Whiskers reach from the 5 % to the 95 % quantile. No single customer is drawn.
+    A bar holds the middle half of the customers, its notch is their median. No single customer is drawn.
 
     Parameters
     ----------
@@ -221,140 +247,53 @@ def boxes(customers: pd.DataFrame, segments: pd.Series, columns: Sequence[str]) 
         In original units.
     segments : Series of shape (n_customers,)
         Segment of each customer, same index.
-    columns : sequence of str
-        Columns with numbers, a panel each.
+    scores : DataFrame of shape (k, n_features)
+        As returned by `segnb.interpret.centre_scores`: the larger, the more the segment differs.
+    names : mapping of int to str
+        The segments' names.
+    most : int, default 5
+        Columns of each segment.
 
     >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
-    >>> segments = pd.Series([1, 1, 2, 2])
-    >>> [ax.get_ylabel() for ax in boxes(customers, segments, ["orders", "spend"]).axes]
-    ['orders', 'spend']
+    >>> scores = pd.DataFrame({"orders": [-1.0, 1], "spend": [-0.9, 0.9]}, index=pd.Index([1, 2], name="segment"))
+    >>> drawn = portraits(customers, pd.Series([1, 1, 2, 2]), scores, {1: "Rare", 2: "Frequent"})
+    >>> [text.get_text() for text in drawn.axes[1].texts]
+    ['orders 8.5, all 5', 'spend 75, all 39.5']
     """
-    shown = door().members(segments)
-    if not shown.any() or not len(columns):
+    scores = scores.dropna(how="all")
+    if not scores.size:
         return None
-    figure, panels = _panels(len(columns), 3, 3.4, 2.8)
-    for ax, name in zip(panels, columns):
-        _boxes(customers.loc[shown, name].astype(float), segments[shown], ax)
-        ax.set(xlabel="segment", ylabel=label(name))
-    figure.suptitle("The leading features by segment, beside all customers (grey)", x=0.01, ha="left")
-    return figure
-
-
-@styled
-def mosaic(profiles: pd.DataFrame, sizes: pd.Series, columns: Sequence[str]) -> Figure | None:
-    """Return mosaic plots of categories by segment: as wide as the segment, as high as the level's share of it.
-
-    Colours are Pearson residuals, the distance from what the level's share of all customers would give: pale beyond 2,
-    strong beyond 4, white where chance could do it (Friendly, J. Am. Stat. Assoc. 89, 1994).
-
-    Parameters
-    ----------
-    profiles : DataFrame
-        As returned by `segnb.interpret.profiles`; shares that are withheld are drawn together, in grey.
-    sizes : Series
-        Number of customers of each segment.
-    columns : sequence of str
-        Columns with categories.
-
-    >>> from segnb.interpret import profiles
-    >>> table = pd.DataFrame({"town": ["here", "here", "there", "there"]})
-    >>> shares = profiles(table, pd.Series([1, 1, 2, 2]))
-    >>> mosaic(shares, pd.Series({1: 2, 2: 2}), ["town"]).axes[0].get_title(loc="left")
-    'town'
-    """
-    sizes = sizes[door().members(sizes.index.to_series())]
-    if sizes.empty or not len(columns):
-        return None
-    figure, panels = _panels(len(columns), 2, 5, 3.2)
-    for ax, name in zip(panels, columns):
-        _mosaic(profiles[profiles["column"] == name], sizes, ax)
-        ax.set_title(shortened(label(name), 50), fontsize=10)
-    title = "Who is in the segments: red, more than among all customers; blue, fewer; white, no more than chance"
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
-
-
-def _panels(number: int, most: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure of as many panels, at most `most` side by side, each of this size in inches."""
-    across = min(most, number)
-    down = math.ceil(number / across)
-    figure, axes = plt.subplots(down, across, figsize=(width * max(across, 2), height * down), squeeze=False)
-    for ax in axes.ravel()[number:]:
+    most = min(most, scores.shape[1])
+    across = min(3, len(scores))
+    down = math.ceil(len(scores) / across)
+    size = (3.1 * max(across, 2), 0.4 + (0.45 + 0.46 * most) * down)
+    drawn, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+    colours = segment_colours(scores.index)
+    for ax, (segment, row) in zip(axes.flat, scores.iterrows()):
+        leading = row.abs().nlargest(most).index
+        _portrait(ax, customers[leading].astype(float), segments == segment, segment, colours[segment])
+        ax.set_title(wrapped(f"{segment} {names.get(segment, '')}", 32, 2), fontsize=10, color=INK)
+    for ax in axes.ravel()[len(scores) :]:
         ax.set_visible(False)
-    return figure, list(axes.ravel()[:number])
+    title = "What marks each segment: its middle half (colour) beside that of all customers (grey), notches are medians"
+    drawn.suptitle(title, x=0.01, ha="left")
+    return drawn
 
 
-def _boxes(values: pd.Series, segments: pd.Series, ax: Axes) -> None:
-    colours = segment_colours(segments)
-    quantiles = values.groupby(segments.to_numpy()).quantile(list(_BOX.values())).unstack()
-    quantiles.loc["all"] = values.quantile(list(_BOX.values()))
-    quantiles.columns = list(_BOX)
-    rows = [("all", MUTED), *colours.items()]
-    stats = [{"label": str(name), "fliers": [], **quantiles.loc[name]} for name, _ in rows]
-    drawn = ax.bxp(stats, showfliers=False, patch_artist=True, widths=0.7, medianprops={"color": INK})
-    for box, (_, colour) in zip(drawn["boxes"], rows):
-        box.set(facecolor=colour, linewidth=0.8)
-    ax.axhline(values.median(), color=MUTED, linestyle="--", linewidth=1)
-    ax.grid(axis="x", visible=False)
-
-
-def _mosaic(rows: pd.DataFrame, sizes: pd.Series, ax: Axes) -> None:
-    rows = rows[rows["segment"].isin(sizes.index)]
-    overall = rows.drop_duplicates("level").set_index("level")["overall"]
-    shares = rows.pivot(index="level", columns="segment", values="share").loc[overall.index]
-    left, gap = 0.0, sizes.sum() / 80
-    for segment, size in sizes.items():
-        own = shares[segment][shares[segment] > 0]
-        residuals = (own - overall[own.index]) * np.sqrt(size / overall[own.index])
-        shades = _SHADES[np.searchsorted((-4, -2, 2, 4), residuals, side="right")]
-        ax.bar(left, own, size, bottom=own.cumsum() - own, color=shades, edgecolor=MUTED, align="edge")
-        withheld = 1 - own.sum()
-        if withheld > 0.0005:
-            ax.bar(left, withheld, size, bottom=own.sum(), color=MUTED, edgecolor=MUTED, alpha=0.4, align="edge")
-        ax.text(left + size / 2, -0.02, str(segment), ha="center", va="top", fontsize=9)
-        left += size + gap
-    first = shares[sizes.index[0]].dropna()
-    for level, top in first.cumsum()[first >= 0.05].items():
-        ax.text(-gap, top - first[level] / 2, shortened(str(level), 14), ha="right", va="center", fontsize=8)
-    ax.set(xlim=(0, left - gap), ylim=(0, 1), xticks=[], yticks=[])
-    ax.set_xlabel("segment", labelpad=14)
+def _portrait(ax: Axes, customers: pd.DataFrame, member: pd.Series, segment: int, colour: str) -> None:
+    for place, name in enumerate(customers):
+        sides = {"all": customers[name].quantile(_BOX), "own": customers.loc[member, name].quantile(_BOX)}
+        low = min(side.iloc[0] for side in sides.values())
+        reach = max(side.iloc[-1] for side in sides.values()) - low or 1
+        own, everybody = (figure(name, sides[side][0.5]) for side in ("own", "all"))
+        words = f"{shortened(label(name), 24)} {own}, all {everybody}"
+        for y, shade, side in ((0.32, MUTED, sides["all"]), (0.1, colour, sides["own"])):
+            _, lower, middle, upper, _ = (side - low) / reach
+            bar = ax.barh(-place - y, max(upper - lower, 0.015), 0.16, lower, color=shade, alpha=0.75)
+            notch = ax.plot([middle, middle], [-place - y - 0.11, -place - y + 0.11], color=INK, linewidth=1.6)
+            if shade == colour:
+                pickable([*bar, *notch], segment, words if place == 0 else "")
+        ax.text(0, -place + 0.08, words, fontsize=9, va="bottom")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-customers.shape[1] + 0.45, 0.5), xticks=[], yticks=[])
+    ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
-
-
-@styled
-def one_segment(customers: pd.DataFrame, scores: pd.Series, member: pd.Series, column: str) -> Figure:
-    """Return one segment: how far each of its means lies from all customers', and one column beside all customers.
-
-    Parameters
-    ----------
-    customers : DataFrame of shape (n_customers, n_columns)
-        In original units.
-    scores : Series of shape (n_features,)
-        The segment's row of `segnb.interpret.centre_scores`, named by its number.
-    member : Series of bool, shape (n_customers,)
-        Who is in the segment, same index as `customers`.
-    column : str
-        The column to look at closely; in a report bars of few members are left out.
-
-    >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
-    >>> segments = pd.Series([1, 1, 2, 2])
-    >>> drawn = one_segment(customers, pd.Series({"orders": 0.9}, name=2), segments == 2, "orders")
-    >>> drawn.axes[0].get_title(loc="left")
-    'What marks segment 2'
-    """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 0.6 + 0.32 * max(len(scores), 9)))
-    ordered = scores.sort_values(key=abs)
-    left.barh([label(name) for name in ordered.index], ordered, color=np.where(ordered > 0, WARNING, ACCENT))
-    left.axvline(0, color=MUTED, linewidth=1)
-    left.set(xlabel="standard deviations from the mean of all", title=f"What marks segment {scores.name}")
-    values = customers[column].dropna().astype(float)
-    low, high = values.quantile([0.01, 0.99])
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
-    own, everybody = (np.histogram(each, edges)[0] for each in (values[member.loc[values.index]], values))
-    right.stairs(everybody / max(everybody.sum(), 1), edges, fill=True, color=MUTED, alpha=0.4, label="all customers")
-    seen = np.where(own >= door().min_cell, own, 0) / max(own.sum(), 1)
-    right.stairs(seen, edges, color=WARNING, linewidth=2, label=f"segment {scores.name}")
-    right.yaxis.set_major_formatter(lambda share, _: percent(share))
-    right.set(xlabel=label(column), title="Where its customers lie")
-    right.legend(fontsize=8)
-    return figure

@@ -1,5 +1,6 @@
 """One look for all figures, and what each of them has in common."""
 
+import textwrap
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -11,8 +12,11 @@ import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from segnb.disclosure import door
+from segnb.text import visible
 
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
 
@@ -79,3 +83,17 @@ def _wrap_titles(figure: Figure) -> None:
 def new_axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:
     """Return `ax`, or the axes of a new figure of this size in inches."""
     return ax if ax is not None else plt.subplots(figsize=(width, height))[1]
+
+
+def stream(ax: Axes, across: tuple[float, float], left: float, right: float, size: float, colour: str) -> PathPatch:
+    """Draw a band of this size from its lower end on the left to that on the right, and return it."""
+    (start, end), middle = across, sum(across) / 2
+    lower = [(start, left), (middle, left), (middle, right), (end, right)]
+    vertices = [*lower, *((x, y + size) for x, y in reversed(lower)), lower[0]]
+    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
+    return ax.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, alpha=0.5, linewidth=0))
+
+
+def wrapped(name: str, width: int = 16, lines: int = 3) -> str:
+    """Return a name broken into a few short lines, for a label beside what it names."""
+    return textwrap.fill(visible(name), width, max_lines=lines, placeholder="…")

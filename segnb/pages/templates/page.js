@@ -49,3 +49,15 @@ if (toggle) {
     for (const code of document.querySelectorAll("details.code")) code.open = shown;
   });
 }
+// What is pointed at, or reached by the keyboard, of a segment: that segment in every figure and table.
+const parts = document.querySelectorAll("[data-segment]");
+const pick = (chosen) => {
+  const segments = (chosen || "").split(" ");
+  document.body.classList.toggle("picking", Boolean(chosen));
+  for (const part of parts) part.classList.toggle("picked", part.dataset.segment.split(" ").some((one) => segments.includes(one)));
+};
+for (const event of ["pointerover", "focusin"]) {
+  document.addEventListener(event, ({ target }) => pick(target.closest("[data-segment]")?.dataset.segment));
+}
+document.addEventListener("focusout", () => pick());
+document.addEventListener("keydown", ({ key }) => key === "Escape" && pick());
