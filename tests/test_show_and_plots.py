@@ -1,21 +1,26 @@
 """What is shown: tables escape, figures close, carry words, change no settings and use one colour per segment."""
 
+import re
+from xml.etree import ElementTree
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import door_of
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from segnb import notebook as show
 from segnb import plots
-from segnb.choose_k import decide, evidence, line_density, segment_flows, segment_stability
+from segnb.choose_k import decide, evidence, line_density, segment_flows
 from segnb.cluster import fit_segments
 from segnb.disclosure import Door
-from segnb.interpret import centre_scores, profiles, segment_sizes
+from segnb.interpret import centre_scores, segment_sizes
 from segnb.iterate import drift, migration
 from segnb.parameters import Parameters
+from segnb.plots.svg import page_figure
 from segnb.text import segment_colours
 
 
@@ -28,7 +33,6 @@ def draw_all(prepared, assigned, model, table):
     """Yield every figure on the shop."""
     segment, features, customers = assigned["segment"], prepared.features, prepared.customers
     scores = centre_scores(customers, segment, prepared.columns)
-    profile = profiles(customers, segment, prepared.columns)
     moves = migration(segment, segment)
     choice = decide(table)
     yield plots.distributions(customers[prepared.columns], features)
@@ -36,15 +40,12 @@ def draw_all(prepared, assigned, model, table):
     labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
     yield plots.clustergram(segment_flows(features, labelings, 5), 5)
     yield plots.valley(line_density(features, labelings[5] + 1, *choice.nearest), choice)
-    yield plots.segment_stability(segment_stability(features, labelings, n_boot=2), 5)
     yield plots.one_k(table, features, pd.Series(labelings[5] + 1, index=features.index), "orders", "spend")
-    yield plots.one_segment(customers, scores.loc[1], segment == 1, "orders")
     yield plots.scatter(customers, segment, "orders", "spend")
-    yield plots.pca_view(PCA(2).fit(features), features, segment)
+    yield plots.segment_map(PCA(2).fit(features), features, segment, {1: "one"})
+    yield plots.portraits(customers, segment, scores, {1: "one"})
     yield plots.sizes(segment_sizes(customers, segment, "spend"), {1: "one"})
     yield plots.centre_heatmap(scores)
-    yield plots.boxes(customers, segment, prepared.columns[:4])
-    yield plots.mosaic(profile, assigned["segment"].value_counts().sort_index(), ["household", "region"])
     yield plots.alluvial(moves)
     ages = {
         "age": [30, 60],
@@ -79,30 +80,10 @@ def test_clustergram_draws_every_flow_of_a_hundredth_of_the_customers(prepared):
     ax = plots.clustergram(flows, 3)
     wide = flows[flows["customers"] >= len(prepared.features) / 100]
     assert len(wide) < len(flows)
-    assert len(ax.lines) == len(wide) + 1, "and the line of the chosen k"
-
-
-def test_mosaic_tiles_are_as_large_as_their_customers():
-    table = pd.DataFrame({"city": ["a"] * 60 + ["b"] * 20 + ["a"] * 5 + ["b"] * 35})
-    segments = pd.Series([1] * 80 + [2] * 40)
-    profile = profiles(table, segments, [])
-    ax = plots.mosaic(profile, segments.value_counts().sort_index(), ["city"]).axes[0]
-    areas = sorted(bar.get_width() * bar.get_height() for bar in ax.patches)
-    assert areas == pytest.approx([5, 20, 35, 60])
-    expected = np.outer([80, 40], [65, 55]) / 120
-    residuals = (np.array([[60, 20], [5, 35]]) - expected) / np.sqrt(expected)
-    colours = [mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches]
-    assert colours == ["#fddbc7" if 2 <= r < 4 else "#d1e5f0" if -4 <= r < -2 else "" for r in residuals.ravel()]
-
-
-def test_mosaic_draws_what_is_withheld_in_one_grey_tile():
-    table = pd.DataFrame({"city": ["a"] * 60 + ["b"] * 20 + ["a"] * 35 + ["b"] * 5})
-    segments = pd.Series([1] * 80 + [2] * 40)
-    profile, sizes = profiles(table, segments, []), segments.value_counts().sort_index()
-    with door_of(Door(10, sizes)):
-        ax = plots.mosaic(profile, sizes, ["city"]).axes[0]
-    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(2)
-    assert len(ax.patches) == 2, "both shares of both segments are withheld"
+    streams = [patch for patch in ax.patches if isinstance(patch, mpl.patches.PathPatch)]
+    assert len(streams) == len(wide)
+    blocks = [bar for bar in ax.patches if isinstance(bar, mpl.patches.Rectangle) and bar.get_width() < 0.2]
+    assert sum(bar.get_height() for bar in blocks) == 3 * len(prepared.features), "each k holds every customer"
 
 
 def test_bars_of_change_are_chance_and_what_exceeds_it():
@@ -134,6 +115,65 @@ def test_picture_carries_its_words_and_width():
     data, about = show.Picture(ax)._repr_mimebundle_()
     assert about["image/png"] == {"alt": "what to see", "width": 480}
     assert "image/png" in data
+
+
+PICKED = ("clustergram", "segment_map", "portraits", "sizes", "alluvial")
+
+
+def test_page_figures_are_light_readable_on_a_phone_and_let_segments_be_picked(prepared, assigned, model, table):
+    """Sizes are in the units of the drawing, 72 to the inch; a page shows 96 pixels to the inch."""
+    for drawn in draw_all(prepared, assigned, model, table):
+        words = show.figure_words(drawn if isinstance(drawn, Figure) else drawn.figure)
+        wide, narrow = page_figure(drawn if isinstance(drawn, Figure) else drawn.figure, words)
+        plt.close("all")
+        assert 'width="350"' in narrow
+        assert len(wide) + len(narrow) < 150_000
+        for svg in (wide, narrow):
+            sizes = [float(size) * 96 / 72 for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+            assert min(sizes) >= 11, words
+            assert not re.search(r"\d\.\d{3}", re.sub(r'style="[^"]*"|<text.*?</text>|aria-label="[^"]*"', "", svg))
+
+
+@pytest.mark.parametrize("name", PICKED)
+def test_each_segment_is_told_once_and_reached_by_the_keyboard(prepared, assigned, name):
+    segment, features, customers = assigned["segment"], prepared.features, prepared.customers
+    names = {number: f"<b>{number}</b>" for number in range(1, 6)}
+    labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5)}
+    drawn = {
+        "clustergram": lambda: plots.clustergram(segment_flows(features, labelings, 5), 5),
+        "segment_map": lambda: plots.segment_map(PCA(2).fit(features), features, segment, names),
+        "portraits": lambda: plots.portraits(
+            customers, segment, centre_scores(customers, segment, prepared.columns), names
+        ),
+        "sizes": lambda: plots.sizes(segment_sizes(customers, segment, "spend"), names),
+        "alluvial": lambda: plots.alluvial(migration(segment, segment), names),
+    }[name]()
+    for svg in page_figure(drawn if isinstance(drawn, Figure) else drawn.figure, "<i>words</i>"):
+        root = ElementTree.fromstring(svg)
+        told = [part for part in root.iter() if part.get("tabindex") == "0"]
+        assert {part.get("data-segment") for part in told} == set("12345")
+        assert all(part[0].text == part.get("aria-label") for part in told)
+        assert "<b>" not in svg
+        assert root.get("role") == "group"
+    plt.close("all")
+
+
+def test_figure_of_ten_times_the_customers_weighs_the_same():
+    def weight(size):
+        points = pd.DataFrame(np.random.default_rng(0).normal(size=(size, 2)), columns=["a", "b"])
+        segments = pd.Series(np.where(points["a"] > 0, 1, 2))
+        with door_of(Door(10, segments.value_counts())):
+            return len("".join(page_figure(plots.scatter(points, segments, "a", "b").figure, "dots")))
+
+    assert weight(200_000) < 1.2 * weight(20_000)
+
+
+def test_table_puts_segments_side_by_side():
+    long = {"column": np.repeat(["spend", "share_toys"], 2), "segment": [1, 2, 1, 2], "median": [1.0, 2.0, 0.25, 0.5]}
+    long = pd.DataFrame(long | {"overall_median": [1.5, 1.5, 0.4, 0.4]})
+    cells = show.Table(long, across="median").cells
+    assert list(cells) == ["column", "overall_median", "segment 1", "segment 2"]
+    assert cells.to_numpy().tolist() == [["spend", "1.5", "1", "2"], ["share of toys", "40%", "25%", "50%"]]
 
 
 @pytest.mark.parametrize("n_segments", [2, 15])
@@ -184,13 +224,32 @@ def test_folded_table_opens_at_its_caption_and_escapes_it():
     assert "<caption>" not in table
 
 
-def test_every_arrow_of_the_main_directions_is_labelled_within_the_figure(prepared, assigned):
-    ax = plots.pca_view(PCA(2).fit(prepared.features), prepared.features, assigned["segment"])
-    names = [text for text in ax.texts if text.get_text()]
-    assert len(names) == 6
-    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    assert all(left < x < right and low < y < high for x, y in (text.xy for text in names))
-    plt.close(ax.figure)
+def test_sides_of_the_map_name_what_grows_along_them():
+    rng = np.random.default_rng(0)
+    wide, narrow = rng.normal(size=(2, 300))
+    features = pd.DataFrame({"spend": 3 * wide, "recency_days": -3 * wide, "orders": narrow})
+    pca = PCA(2).fit(features)
+    ax = plots.segment_map(pca, features, pd.Series(np.where(wide > 0, 1, 2)), {1: "Rich", 2: "Poor"})
+    grows, falls = sorted(
+        ["spend", "recency (days)"], key=lambda name: (pca.components_[0, 0] > 0) != (name == "spend")
+    )
+    assert ax.get_xlabel() == f"more {grows} →\n← more {falls}"
+    assert ax.get_ylabel().strip("← →").startswith("more orders")
+    spots = {text.get_text(): text.xy for text in ax.texts}
+    right = max(spots, key=lambda words: spots[words][0])
+    assert right == ("1 Rich" if grows == "spend" else "2 Poor")
+
+
+def test_portraits_tell_medians_along_the_columns_that_differ_most():
+    rng = np.random.default_rng(0)
+    customers = pd.DataFrame({"same": rng.normal(size=90), "orders": np.repeat([2.0, 9], 45), "spend": np.arange(90.0)})
+    segments = pd.Series(np.repeat([1, 2], 45))
+    scores = centre_scores(customers, segments, list(customers))
+    first, second = plots.portraits(customers, segments, scores, {1: "Few", 2: "Many"}, most=2).axes
+    assert [text.get_text() for text in first.texts] == ["orders 2, all 5.5", "spend 22, all 44.5"]
+    assert second.get_title(loc="left") == "2 Many"
+    with door_of(Door(50, segments.value_counts())):
+        assert plots.portraits(customers, segments, scores, {}) is None
 
 
 def test_means_of_few_customers_are_withheld_in_the_panel():
@@ -207,14 +266,14 @@ def test_means_of_few_customers_are_withheld_in_the_panel():
 def test_main_directions_are_drawn_of_few_columns_too(columns):
     rng = np.random.default_rng(0)
     features = pd.DataFrame(rng.normal(size=(30, columns)), columns=list("ab")[:columns])
-    ax = plots.pca_view(PCA(min(2, columns)).fit(features), features, pd.Series([1, 2] * 15))
-    assert len([text for text in ax.texts if text.get_text()]) == columns
+    ax = plots.segment_map(PCA(min(2, columns)).fit(features), features, pd.Series([1, 2] * 15))
+    assert bool(ax.get_ylabel()) == (columns == 2)
 
 
 def test_nothing_is_drawn_and_shown_of_nothing():
     nothing = pd.DataFrame()
     assert plots.drift_bars(nothing) is plots.replay_curves(nothing) is plots.alluvial(nothing) is None
-    assert plots.mosaic(pd.DataFrame({"column": ["a"]}), pd.Series([3], index=[1]), []) is None
+    assert plots.portraits(nothing, pd.Series(dtype=int), nothing, {}) is None
     assert show.Table(nothing, "a caption")._repr_html_() == show.Text("")._repr_html_() == ""
 
 

@@ -126,9 +126,9 @@ def segment_flows(X: pd.DataFrame | np.ndarray, labelings: Mapping[int, np.ndarr
     Returns
     -------
     DataFrame
-        One row per flow and lineage: `k`, `segment`, `height` (mean of the segment's first principal component), `next_k`,
-        `next_segment`, `next_height`, `lineage` (their segment at the given k) and `customers`. Segments are counted
-        from 1. Schonlau, The Stata Journal 2, 2002.
+        One row per flow and lineage: `k`, `segment`, `height` (mean of the segment's first principal component),
+        `next_k`, `next_segment`, `next_height`, `lineage` (their segment at the given k) and `customers`. Segments
+        are counted from 1. Schonlau, The Stata Journal 2, 2002.
 
     >>> labelings = {2: np.array([0, 0, 1]), 3: np.array([0, 1, 2])}
     >>> segment_flows(np.array([[0.0], [1.0], [5.0]]), labelings, 2)[["segment", "next_segment", "lineage"]].values

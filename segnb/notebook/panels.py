@@ -1,6 +1,5 @@
-"""Panels for JupyterLab: a slider or a choice redraws a figure at once; a report has its still picture."""
+"""Panels for JupyterLab: a slider or a choice redraws a figure at once; a report leaves them out."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -11,9 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from segnb import plots
-from segnb.disclosure import door
 from segnb.notebook.show import Picture
-from segnb.paths import STAGE
 from segnb.text import label, listed, number, percent
 
 
@@ -58,7 +55,7 @@ class Panel:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         data, metadata = self.picture._repr_mimebundle_()
-        return (data if STAGE in os.environ else data | self.widget._repr_mimebundle_()), metadata
+        return data | self.widget._repr_mimebundle_(), metadata
 
 
 def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int, np.ndarray], k: int) -> Panel:
@@ -100,44 +97,6 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
         return (
             f"k = {k}: the segments hold {listed(shares)} of the customers; prediction strength "
             f"{number(at['prediction_strength'], 2)}, silhouette {number(at['silhouette'], 2)}."
-        )
-
-    return Panel(controls, draw, words)
-
-
-def look_into(
-    customers: pd.DataFrame, scores: pd.DataFrame, segments: pd.Series, names: Mapping[int, str]
-) -> Panel | None:
-    """Return a panel that looks into one segment, and closely at one column of it; nothing if all are withheld.
-
-    Parameters
-    ----------
-    customers : DataFrame of shape (n_customers, n_columns)
-        In original units.
-    scores : DataFrame of shape (k, n_features)
-        As returned by `segnb.interpret.centre_scores`.
-    segments : Series of shape (n_customers,)
-        Segment of each customer, same index.
-    names : mapping of int to str
-        What the segments are called.
-    """
-    scores = door().disclosed(scores).dropna(how="all")
-    if scores.empty:
-        return None
-    called = [(f"{segment} · {names.get(segment, '')}", segment) for segment in scores.index]
-    controls = {
-        "segment": _control(ipywidgets.Dropdown, "segment", called, scores.index[0]),
-        "column": _control(ipywidgets.Dropdown, "closely", _labelled(scores), scores.iloc[0].abs().idxmax()),
-    }
-
-    def draw(segment: int, column: str) -> Figure:
-        return plots.one_segment(customers, scores.loc[segment], segments == segment, column)
-
-    def words(segment: int, column: str) -> str:
-        own, all_of_them = customers.loc[segments == segment, column].median(), customers[column].median()
-        return (
-            f"Segment {segment}, {int((segments == segment).sum()):,} customers: the median of {label(column)} is "
-            f"{number(own)}, that of all customers {number(all_of_them)}."
         )
 
     return Panel(controls, draw, words)

@@ -20,7 +20,7 @@ from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
 from segnb.paths import STAGE
 from segnb.plots.style import THEME
 from segnb.plots.svg import page_figure
-from segnb.runs.store import Workspace
+from segnb.runs.store import Workspace, unlike_previous
 from segnb.text import escape, is_share, label, number, percent, probability
 
 _PROBABILITIES = ("p", "p_holm", "valley_p")
@@ -216,7 +216,7 @@ def start(namespace: Mapping[str, Any]) -> tuple[Parameters, Workspace]:
 
 
 def settings(parameters: Parameters, used: Iterable[str]) -> Table:
-    """Return the parameters that a step uses with their values; the caption names those that were changed.
+    """Return the parameters that a step uses; the caption names those that differ from defaults or the previous run.
 
     Parameters
     ----------
@@ -237,7 +237,8 @@ def settings(parameters: Parameters, used: Iterable[str]) -> Table:
     }
     told = ", ".join(f"{name} = {value!r}" for name, value in changed.items())
     rest = f"{len(own) - len(changed)} at their defaults" if changed else "all at their defaults"
-    return Table(pd.DataFrame(rows), f"Settings of this step: {'; '.join(filter(None, [told, rest]))}", folded=True)
+    parts = filter(None, [told, rest, unlike_previous(parameters, own)])
+    return Table(pd.DataFrame(rows), f"Settings of this step: {'; '.join(parts)}", folded=True)
 
 
 def figure_words(figure: Figure) -> str:

@@ -10,12 +10,12 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
-from segnb.errors import RunError
-from segnb.history.snapshots import timeline
+from segnb.errors import RunError, SegnbError
+from segnb.history.snapshots import series_of, timeline
 from segnb.pages import TEMPLATES, look, render
-from segnb.parameters import changed_parameters, check_parameters
+from segnb.parameters import Parameters, changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
-from segnb.runs.store import Run, Workspace, read_manifest, run_names
+from segnb.runs.store import Run, Workspace, read_manifest, run_names, unlike_previous
 from segnb.text import figure, label, number, percent, segment_colours, shortened
 
 _CONTENTS = "<!--contents-->"
@@ -24,8 +24,6 @@ _CONTENTS = "<!--contents-->"
 _ACTIVE = re.compile(r"(?s)<(script|button)\b.*?</\1>|<a class=.sk-estimator-doc-link.*?</a>|</?a\b[^>]*>")
 """What scikit-learn's diagram of a pipeline has besides the steps: a script, buttons, links that leave the page."""
 
-_MOST_BARS = 6
-
 _MORE = 1.2
 """A segment that brings so many times its share of the customers is worth the headline."""
 _SHOWN = (
@@ -33,7 +31,6 @@ _SHOWN = (
     "row_log.csv",
     "choice.json",
     "profiles.csv",
-    "effects.csv",
     "cards.json",
     "learnt.json",
     "decision.json",
@@ -107,7 +104,6 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
         choice=found.get("choice.json"),
         cards=cards,
         learnt=found.get("learnt.json", {}),
-        bars=_bars(found["effects.csv"], cards) if cards else {},
         value=parameters.value,
         colours=segment_colours(card["segment"] for card in cards),
         decision=decision,
@@ -122,8 +118,17 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
         rules=found["row_log.csv"].fillna("").to_dict("records") if "row_log.csv" in found else [],
         manifest=manifest,
         changed={name: repr(value) for name, value in changed_parameters(parameters).items()},
+        differs=_differs(parameters),
     )
     write_whole(folder / "index.html", lambda path: path.write_text(html, encoding="utf-8"))
+
+
+def _differs(parameters: Parameters) -> str:
+    """Return in one line what was set otherwise than the defaults, and than in the run before."""
+    changed = {name: value for name, value in changed_parameters(parameters).items() if name not in ("run", "previous")}
+    told = ", ".join(f"{name} = {shortened(repr(value), 40)}" for name, value in changed.items())
+    parts = [f"Set for this run: {told}" if told else "All settings are at their defaults", unlike_previous(parameters)]
+    return "; ".join(filter(None, parts)) + "."
 
 
 def _headline(cards: list[dict[str, Any]]) -> str:
@@ -170,19 +175,6 @@ def _data(reconciliation: list[dict[str, Any]]) -> str:
     return f"{made}. Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
 
 
-def _bars(effects: pd.DataFrame, cards: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """Return for each segment with figures the bars of its strongest effects, from -1 to 1, and words for them."""
-    found = {}
-    for card in cards:
-        own = effects[effects["segment"] == card["segment"]].set_index("feature")["cliffs_delta"].dropna()
-        own = own.sort_values(key=lambda values: -values.abs(), kind="stable").head(_MOST_BARS)
-        bars = [{"label": shortened(label(name), 22), "value": round(float(value), 3)} for name, value in own.items()]
-        words = ", ".join(f"{bar['label']} {bar['value']:+.2f}" for bar in bars)
-        if bars:
-            found[card["segment"]] = {"bars": bars, "words": f"Beside all other customers, from -1 to 1: {words}"}
-    return found
-
-
 def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
     """Return the figures of the notebooks' cells with a tag `summary-NAME`, by that name: wide, and for a phone."""
     cells = [cell for path in sorted(folder.glob("*.ipynb")) for cell in nbformat.read(path, as_version=4).cells]
@@ -197,10 +189,15 @@ def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def write_all_runs() -> None:
-    """Write `index.html` into the outputs folder: a line for every published run, the latest first."""
+    """Write `index.html` into the outputs folder: the story of each series of runs, and a line for every run."""
     runs = [Run(name) for name in run_names()]
-    rows = [_row(run, line) for run, (_, line) in zip(runs, timeline(runs).iterrows())]
-    html = render("all_runs.html.j2", runs=sorted(rows, key=lambda row: row["finished"], reverse=True))
+    rows = {run.name: _row(run, line) for run, (_, line) in zip(runs, timeline(runs).iterrows())}
+    tips = rows.keys() - {row["previous"] for row in rows.values()}
+    chains = [series_of(Run(name), rows[name]["previous"])[0] for name in sorted(tips)]
+    series = [[rows[run.name] for run in chain if run.name in rows] for chain in chains]
+    told = [{"rows": known, "story": _story(known)} for known in series if len(known) > 1]
+    latest = sorted(rows.values(), key=lambda row: row["finished"], reverse=True)
+    html = render("all_runs.html.j2", runs=latest, series=told)
     write_whole(outputs_folder() / "index.html", lambda path: path.write_text(html, encoding="utf-8"))
 
 
@@ -208,24 +205,67 @@ def _row(run: Run, line: pd.Series) -> dict[str, Any]:
     sizes = line.filter(like="segment_").dropna()
     shares = {int(name.removeprefix("segment_")): float(share) for name, share in sizes.items()}
     known = line.astype(object).where(line.notna(), None).to_dict()
+    finished, previous = _recorded(run)
+    cards = _read(run, "cards.json", [])
+    worth = {card["segment"]: card["value_share"] for card in cards if card["value_share"]}
     return known | {
         "page": f"{run.name}/index.html" if (run.folder / "index.html").is_file() else "",
-        "finished": _finished(run),
-        "parts": _parts(shares),
-        "words": ", ".join(f"segment {segment} {percent(share)}" for segment, share in shares.items()),
+        "plan": f"{run.name}.plan/index.html" if (outputs_folder() / f"{run.name}.plan/index.html").is_file() else "",
+        "finished": finished,
+        "previous": previous,
+        "shares": shares,
+        "sizes": _bar(shares),
+        "worth": _bar(worth),
+        "value": cards[0]["value"] if worth else "",
+        "names": {card["segment"]: card["name"] for card in cards},
+        "learnt": _read(run, "learnt.json", {}).get("sentence", ""),
     }
+
+
+def _read(run: Run, name: str, instead: Any) -> Any:
+    with suppress(SegnbError):
+        return run.read(name)
+    return instead
+
+
+def _recorded(run: Run) -> tuple[str, str]:
+    """Return when a run was made, and the run that it goes on from."""
+    try:
+        manifest = read_manifest(run.folder)
+    except RunError:
+        return "damaged", ""
+    return str(manifest.get("finished", ""))[:16].replace("T", " "), manifest["parameters"].get("previous", "")
+
+
+def _story(rows: list[dict[str, Any]]) -> str:
+    """Return in words what became of the customers and segments from the first run of a series to the last."""
+    first, last = rows[0], rows[-1]
+    customers = [f"{row['customers']:,}" if row["customers"] else "–" for row in (first, last)]
+    told = f"{len(rows)} runs. The customers went from {customers[0]} to {customers[1]}."
+    changes = {each: last["shares"][each] - share for each, share in first["shares"].items() if each in last["shares"]}
+    if changes:
+        most = max(changes, key=lambda segment: abs(changes[segment]))
+        name = f"segment {most}, {last['names'].get(most, '')}".rstrip(", ")
+        was, now = percent(first["shares"][most]), percent(last["shares"][most])
+        told += f" Most changed the share of {name}: from {was} to {now} of the customers."
+    return f"{told} {last['learnt']}".strip()
+
+
+def _bar(shares: dict[int, float]) -> dict[str, Any]:
+    """Return the parts of a bar, 160 wide, and words for it."""
+    words = ", ".join(f"segment {segment} {percent(share)}" for segment, share in shares.items())
+    return {"parts": _parts(shares), "words": words}
 
 
 def _parts(shares: dict[int, float]) -> list[dict[str, Any]]:
     """Return the parts of a bar, 160 wide."""
     colours, ends = segment_colours(shares), accumulate(shares.values())
     return [
-        {"x": round(160 * (end - share), 2), "width": round(160 * share, 2), "colour": colours[segment]}
+        {
+            "x": round(160 * (end - share), 2),
+            "width": round(160 * share, 2),
+            "colour": colours[segment],
+            "segment": segment,
+        }
         for (segment, share), end in zip(shares.items(), ends)
     ]
-
-
-def _finished(run: Run) -> str:
-    with suppress(RunError):
-        return str(read_manifest(run.folder).get("finished", ""))[:16].replace("T", " ")
-    return "damaged"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import copy
 from functools import lru_cache
@@ -18,9 +18,10 @@ import yaml
 
 from segnb.disclosure import door
 from segnb.errors import DataError, RunError
-from segnb.parameters import PARAMETERS, RUN_NAME, check_parameters
+from segnb.parameters import PARAMETERS, RUN_NAME, Parameters, check_parameters
 from segnb.paths import FAILED, LAB, LATEST, STAGE, STEPS, outputs_folder, sha256, sync, write_whole
 from segnb.tables import safe_csv
+from segnb.text import shortened
 
 WRITTEN_BY: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "artifacts.yaml").read_text("utf-8"))
 """The artifacts of each step."""
@@ -82,6 +83,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest.pop("seal") != _seal(manifest):
         raise RunError(f"{path}: was changed or damaged after it was written; make the run again")
     return manifest
+
+
+def unlike_previous(parameters: Parameters, names: Iterable[str] = PARAMETERS) -> str:
+    """Return in a few words which parameters the run named in `previous` had otherwise; "" if none.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    names : iterable of str
+        Those to look at.
+
+    >>> unlike_previous(Parameters(k=4))
+    ''
+    """
+    if not parameters.previous:
+        return ""
+    recorded, looked_at = read_manifest(Run(parameters.previous).folder)["parameters"], set(names) - {"run", "previous"}
+    was = {name: value for name, value in recorded.items() if name in looked_at and value != getattr(parameters, name)}
+    told = ", ".join(f"{name} was {shortened(repr(value), 40)}" for name, value in was.items())
+    return f"unlike {parameters.previous}: {told}" if told else ""
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
