@@ -459,7 +459,7 @@ def test_no_two_sentences_contradict_each_other(drawn, by_hand):
     choice = decide(table, k=2 if by_hand else 0)
     row = table.set_index("k").loc[choice.k]
     lights = pd.DataFrame({"segment": range(1, choice.k + 1), "jaccard": jaccards[: choice.k]})
-    said = summary(table, choice, lights)
+    said = summary(choice, lights)
     text = " ".join([choice.sentence(), *choice.reasons, *choice.disagreement, said, limits(table, choice, 3)])
     comes_back = min(row["prediction_strength"], row["stability"]) >= 0.8
     assert (choice.verdict != "constructed") == comes_back
@@ -527,17 +527,17 @@ def test_summary_says_what_was_found(blobs, blob_evidence, verdict):
     labels = KMeans(3, n_init=3, random_state=0).fit_predict(blobs)
     stability = segment_stability(blobs, {3: labels}, n_boot=3)
     choice = replace(decide(blob_evidence, k=3), verdict=verdict)
-    text = summary(blob_evidence, choice, stability)
-    assert "The smallest segment has 40 of the 150 customers (27%), the largest 40%." in text
+    text = summary(choice, stability)
+    assert "customers (" not in text, "sizes are told by step 4, whose fit may be another"
     found_again = (
         "Most customers of each single segment" if verdict == "constructed" else "Each single segment is found"
     )
     assert found_again in text
     assert "set by hand" in text
     named = "segments 1 and 3." if verdict == "constructed" else "segments 1 and 3 would look different"
-    assert named in summary(blob_evidence, choice, stability.assign(jaccard=[0.5, 0.9, 0.7]))
-    assert "segment 2" in summary(blob_evidence, choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
-    assert summary(blob_evidence, choice, segment_stability(blobs, labels + 1, n_boot=3)) == text
+    assert named in summary(choice, stability.assign(jaccard=[0.5, 0.9, 0.7]))
+    assert "segment 2" in summary(choice, stability.assign(jaccard=[0.9, 0.5, 0.8]))
+    assert summary(choice, segment_stability(blobs, labels + 1, n_boot=3)) == text
 
 
 def test_columns_of_two_values_have_no_line_between_segments():
@@ -574,6 +574,24 @@ def test_pictures_are_drawn_from_the_rows_of_the_evidence():
     model = KMeans(3, n_init=10, random_state=0).fit(rows)
     assert silhouette_score(rows, model.labels_) == pytest.approx(table.loc[3, "silhouette"], abs=1e-6)
     assert evidence_rows(X, 900) is X
+
+
+def test_evidence_is_that_of_the_fits_that_are_given():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(400, 3)), columns=list("abc"))
+    rows = evidence_rows(X, 300, seed=1)
+    fits = {k: KMeans(k, n_init=1, init="random", max_iter=2, random_state=3).fit(rows) for k in (2, 3, 4)}
+    table = evidence(X, k_max=4, n_boot=2, n_refs=2, sample_rows=300, seed=1, fits=fits).set_index("k")
+    alone = evidence(X, k_max=4, n_boot=2, n_refs=2, sample_rows=300, seed=1).set_index("k")
+    assert (table["inertia"][2:] > alone["inertia"][2:] + 1).all()
+    for k, model in fits.items():
+        row, scores = table.loc[k], silhouette_samples(rows, model.labels_)
+        assert row["inertia"] == pytest.approx(model.inertia_)
+        assert row["smallest_share"] == np.bincount(model.labels_).min() / 300
+        assert row["below_zero_share"] == (scores < 0).mean()
+        assert row["davies_bouldin"] == pytest.approx(davies_bouldin_score(rows, model.labels_))
+        nearest = np.bincount(model.predict(X)) / 400
+        assert [row["all_rows_smallest_share"], row["all_rows_largest_share"]] == [nearest.min(), nearest.max()]
+    pd.testing.assert_series_equal(table.loc[1], alone.loc[1])
 
 
 def test_a_single_k_flows_nowhere():

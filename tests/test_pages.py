@@ -33,6 +33,24 @@ def strange(tmp_path_factory):
     return folder / "outputs" / "strange"
 
 
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    """Three runs on a table that changes, each compared with the one before."""
+    folder, rng = tmp_path_factory.mktemp("series"), np.random.default_rng(0)
+    middles = np.repeat([[0.0, 0, 0], [6, 0, 3], [0, 6, 1]], [60, 40, 30], axis=0)
+    table = pd.DataFrame(middles + rng.normal(size=middles.shape), columns=["visits", "spend", "returns"])
+    table.insert(0, "customer_id", [f"c{number:03}" for number in range(len(table))])
+    for number, run in enumerate(["may", "june", "july"]):
+        table.iloc[: 120 + 5 * number].assign(spend=table["spend"] + 9).to_csv(folder / "t.csv", index=False)
+        given = [f"previous={earlier}" for earlier in ["", "may", "june"][number : number + 1] if earlier]
+        quick = ["customers=t.csv", "purchases=", "k_max=4", "k=3", f"n_boot={2 + number // 2}", "n_refs=2", "n_init=2"]
+        done = segnb("run", "--run", run, *(word for each in quick + given for word in ("-p", each)), cwd=folder)
+        assert done.returncode == 0, done.stderr
+        if run == "june":
+            assert segnb("plan", "june", "--start", "2026-07-01", cwd=folder).returncode == 0
+    return folder
+
+
 @pytest.fixture
 def opened(browser):
     """Opens pages and takes down what they say and ask for."""
@@ -64,7 +82,7 @@ def test_page_is_quiet_and_asks_nobody(published, opened, name):
             assert page.locator(f"[id='{target[1:]}']").count() == 1
         else:
             assert ((published / name).parent / target).resolve().is_file(), target
-    assert (published / name).stat().st_size < 3e6
+    assert (published / name).stat().st_size < 1.5e6
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -116,6 +134,80 @@ def test_table_sorts_by_mouse_and_keyboard(published, opened):
     name.locator("button").click()
     assert head.get_attribute("aria-sort") is None
     assert name.get_attribute("aria-sort") == "ascending"
+
+
+@pytest.mark.parametrize("name", ["index.html", "04_interpret.html", "05_iterate.html"])
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, PHONE], ids=["wide", "phone"])
+def test_segment_that_is_pointed_at_is_seen_in_every_figure(published, opened, name, viewport):
+    page = opened(published / name, viewport=viewport)
+    seen = page.locator("main [data-segment]").filter(visible=True)
+    faint = "parts => parts.filter(part => part.ownerSVGElement && getComputedStyle(part).opacity < 0.5)"
+    drawn = {part.get_attribute("data-segment") for part in seen.all()}
+    assert len(drawn) >= 5
+    part = page.locator("figure:visible [data-segment='2'][tabindex]").first
+    part.scroll_into_view_if_needed()
+    part.dispatch_event("pointerover", {"bubbles": True})
+    left = seen.evaluate_all(f"parts => ({faint})(parts).map(part => part.dataset.segment)")
+    assert left
+    assert not any("2" in numbers.split() for numbers in left)
+    page.keyboard.press("Escape")
+    assert seen.evaluate_all(f"parts => ({faint})(parts).length") == 0
+
+
+def test_segments_are_picked_by_the_keyboard_and_told_by_name(published, opened):
+    page = opened(published / "index.html")
+    cards = json.loads((published / "cards.json").read_text())
+    part = page.locator("figure:visible [data-segment='4'][tabindex]").first
+    part.focus()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("segment 4: ")
+    picked = page.locator("article.picked h3").all_inner_texts()
+    assert f"4 · {next(card['name'] for card in cards if card['segment'] == 4)}" in picked
+    assert not any(text.startswith("1 ·") for text in picked)
+    page.keyboard.press("Escape")
+    assert page.locator(".picked").count() == 0
+    told = page.accessibility.snapshot() if hasattr(page, "accessibility") else page.locator("main").aria_snapshot()
+    assert "segment 4: 47% of the spend" in str(told)
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("run", ["published", "strange"])
+def test_no_text_is_small_on_a_phone(request, opened, run, name):
+    page = opened(request.getfixturevalue(run) / name, viewport=PHONE)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    small = page.evaluate("""() => {
+      const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), small = [];
+      while (texts.nextNode()) {
+        const holder = texts.currentNode.parentElement;
+        if (!texts.currentNode.data.trim() || !holder.checkVisibility()) continue;
+        if (holder.closest(".sk-top-container")) continue;
+        const scale = holder.ownerSVGElement ? Math.abs(holder.ownerSVGElement.getScreenCTM().a) : 1;
+        const size = parseFloat(getComputedStyle(holder).fontSize) * scale;
+        if (size < 10.95) small.push([size, texts.currentNode.data.trim()]);
+      }
+      return small;
+    }""")
+    assert small == []
+
+
+def test_step_two_shows_at_most_five_figures_and_step_four_a_thousand_words(published, opened):
+    page = opened(published / "02_choose_k.html")
+    assert 3 <= page.locator("main figure:visible").count() <= 5
+    words = opened(published / "04_interpret.html").locator("main").inner_text().split()
+    assert 400 < len(words) <= 1000
+
+
+def test_page_of_all_runs_tells_the_story_of_a_series(series, opened):
+    page = opened(series / "outputs" / "index.html")
+    story = page.locator("h2:has-text('may to july') + p").inner_text()
+    assert story.startswith("3 runs. The customers went from ")
+    table = page.locator("table", has_text="The runs of this series")
+    assert [row.split()[0] for row in table.locator("tbody tr").all_inner_texts()] == ["may", "june", "july"]
+    assert table.get_by_role("link", name="planned").get_attribute("href") == "june.plan/index.html"
+    swatch = page.locator(".swatch").first
+    swatch.dispatch_event("pointerover", {"bubbles": True})
+    assert page.locator("rect.picked").count() >= 3
+    summary = opened(series / "outputs" / "july" / "index.html").locator("main").inner_text()
+    assert "unlike june: n_boot was 2" in summary
 
 
 def test_list_of_runs_leads_to_the_summary(published, opened):

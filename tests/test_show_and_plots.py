@@ -40,7 +40,6 @@ def draw_all(prepared, assigned, model, table):
     labelings = {k: fit_segments(features, k, n_init=1).labels_ for k in (4, 5, 6)}
     yield plots.clustergram(segment_flows(features, labelings, 5), 5)
     yield plots.valley(line_density(features, labelings[5] + 1, *choice.nearest), choice)
-    yield plots.one_k(table, features, pd.Series(labelings[5] + 1, index=features.index), "orders", "spend")
     yield plots.scatter(customers, segment, "orders", "spend")
     yield plots.segment_map(PCA(2).fit(features), features, segment, {1: "one"})
     yield plots.portraits(customers, segment, scores, {1: "one"})
@@ -250,16 +249,6 @@ def test_portraits_tell_medians_along_the_columns_that_differ_most():
     assert second.get_title(loc="left") == "2 Many"
     with door_of(Door(50, segments.value_counts())):
         assert plots.portraits(customers, segments, scores, {}) is None
-
-
-def test_means_of_few_customers_are_withheld_in_the_panel():
-    rows = pd.DataFrame({"a": [0.0] * 12 + [9.0], "b": [1.0] * 12 + [-7.0]})
-    segments = pd.Series([1] * 12 + [2])
-    evidence = pd.DataFrame({"k": [2], "prediction_strength": [1.0], "silhouette": [0.9]})
-    with door_of(Door(10)):
-        figure = plots.one_k(evidence, rows, segments, "a", "b")
-    drawn = figure.axes[1].collections[0].get_array()
-    assert np.ma.count(drawn) == 2, "the column of the single customer is empty"
 
 
 @pytest.mark.parametrize("columns", [1, 2])

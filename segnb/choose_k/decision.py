@@ -226,8 +226,7 @@ def _too_small(separated: pd.Series, large: pd.Series, valley: int, min_share: f
 def _figures(row: pd.Series, k: int) -> str:
     return (
         f"With k = {k}, other samples of customers give the same segments with a prediction strength of "
-        f"{row['prediction_strength']:.2f} and a stability of {row['stability']:.2f}; the smallest segment has "
-        f"{row['smallest_share']:.1%} of the customers."
+        f"{row['prediction_strength']:.2f} and a stability of {row['stability']:.2f}."
     )
 
 
@@ -270,13 +269,11 @@ def _kind(verdict: str, structure: bool) -> str:
     return "constructed groups" if verdict == "constructed" and structure else verdict
 
 
-def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> str:
+def summary(choice: Choice, stability: pd.DataFrame) -> str:
     """Return the choice of k as a paragraph for people who decide, not for statisticians.
 
     Parameters
     ----------
-    evidence : DataFrame
-        As returned by `evidence`.
     choice : Choice
     stability : DataFrame
         As returned by `segment_stability` for the chosen k, or for several k with it among them.
@@ -286,20 +283,16 @@ def summary(evidence: pd.DataFrame, choice: Choice, stability: pd.DataFrame) -> 
     >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
     >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
     >>> stability = segment_stability(X, np.repeat([1, 2], 30), n_boot=5)
-    >>> summary(table, decide(table), stability)[:58]
+    >>> summary(decide(table), stability)[:58]
     'The customers fall into groups that can be told apart, and'
     """
-    row = evidence.set_index("k").loc[choice.k]
     if "k" in stability:
         stability = stability[stability["k"] == choice.k]
     weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
     named = f"segment {weak[0]}" if len(weak) == 1 else f"segments {listed(weak)}"
     words = _VERDICTS[_kind(choice.verdict, choice.structure)]
-    smallest = int(row["all_rows"] * row["all_rows_smallest_share"] + 0.5)
     sentences = [
         words["advice"].format(k=choice.k),
-        f"The smallest segment has {smallest:,} of the {int(row['all_rows']):,} customers "
-        f"({percent(row['all_rows_smallest_share'])}), the largest {percent(row['all_rows_largest_share'])}.",
         words["not found" if weak else "all found"].format(weak=named),
     ]
     if choice.overridden:

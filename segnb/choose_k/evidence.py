@@ -1,6 +1,7 @@
 """All figures for all k in one table, each computed once."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ def evidence(
     n_refs: int = 10,
     sample_rows: int = 20000,
     seed: int = 0,
+    fits: Mapping[int, KMeans] | None = None,
 ) -> pd.DataFrame:
     """Return every figure for every k, one row per k; at k = 1 only those that mean something there.
 
@@ -48,6 +50,9 @@ def evidence(
     sample_rows : int
         On more rows than this a seeded sample of them is used.
     seed : int
+    fits : mapping of int to KMeans, optional
+        By k a model fitted to `evidence_rows` with the same arguments: the figures are then those of these models, and
+        others are fitted only where one is missing.
 
     Returns
     -------
@@ -83,7 +88,8 @@ def evidence(
     draw = resampling.reference_draw(rows, frame, [category_of(name) for name in as_table(X)])
     with resampling.quick_small_fits():
         ks = bar(range(1, k_max + 1), desc="k-means for each k")
-        models = {k: KMeans(k, n_init=n_init, random_state=seed).fit(frame.rows) for k in ks}
+        given = {k: _in_frame(model, frame) for k, model in (fits or {}).items()}
+        models = {k: given.get(k) or KMeans(k, n_init=n_init, random_state=seed).fit(frame.rows) for k in ks}
         shown = {k: models[k] for k in [1, *range(k_min, k_max + 1)]}
         parts = [
             _geometry(frame.rows, shown),
@@ -94,6 +100,14 @@ def evidence(
         ]
     table = pd.concat(parts, axis=1)
     return table.join(_all_rows(matrix, frame, shown)).reset_index(names="k")
+
+
+def _in_frame(model: KMeans, frame: Frame) -> KMeans:
+    """Return a model that was fitted to the rows in their own order and axes as one of the frame's rows."""
+    framed, ranks = copy(model), frame.positions.argsort().argsort()
+    framed.cluster_centers_ = (model.cluster_centers_ - frame.centre) @ frame.axes
+    framed.labels_ = model.labels_[ranks]
+    return framed
 
 
 def evidence_rows(X: pd.DataFrame, sample_rows: int = 20_000, seed: int = 0, tried: Sequence[int] = ()) -> pd.DataFrame:

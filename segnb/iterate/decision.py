@@ -134,7 +134,7 @@ _UNLIKE = 0.05
 """A larger share of customers unlike anyone segmented before calls for a refit; 0.01 is to be expected."""
 
 _MEANINGS = {
-    "keep": "Nothing needs to be done: customers and segments are where they were.",
+    "keep": "Nothing needs to be done: no more has changed than chance explains.",
     "rescore": "Give every customer the segment of today with the model at hand; the segments themselves still hold.",
     "refit": "Fit the same number of segments again; the old centres no longer describe the customers.",
     "redesign": "Choose the segments again: those of then and now are not the same.",

@@ -8,14 +8,20 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 
 from segnb import plots
 from segnb.notebook.show import Picture
 from segnb.text import label, listed, number, percent
 
+_MOST_SLIDERS = 6
+_WHOLE_WORDS = {"description_width": "initial"}
+
 
 class Panel:
-    """Controls above a figure that follows them.
+    """Controls above a figure that follows them; on a narrow window they stand one below the other.
 
     Parameters
     ----------
@@ -40,15 +46,16 @@ class Panel:
     def widget(self) -> ipywidgets.VBox:
         """The controls, the figure and the sentence, one below the other."""
         first = self.picture
-        image = ipywidgets.Image(value=first.png, format="png", width=first.width)
-        sentence = ipywidgets.Label(value=first.alt)
+        image = ipywidgets.Image(value=first.png, format="png", width=first.width, layout={"max_width": "100%"})
+        image.layout.object_fit, sentence = "contain", ipywidgets.HTML(value=first.alt)
 
         def follow(_change: object) -> None:
             image.value, sentence.value = self.picture.png, self.picture.alt
 
         for control in self.controls.values():
             control.observe(follow, names="value")
-        return ipywidgets.VBox([ipywidgets.HBox(list(self.controls.values())), image, sentence])
+        row = ipywidgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
+        return ipywidgets.VBox([row, image, sentence])
 
     def __repr__(self) -> str:
         return f"Panel: {self.picture.alt}"
@@ -59,7 +66,7 @@ class Panel:
 
 
 def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int, np.ndarray], k: int) -> Panel:
-    """Return a panel with a slider for k and two features to look along.
+    """Return a panel with a slider for k and two features to look along; a segment keeps its colour as k changes.
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
     labelings : mapping of int to array of shape (n_customers,)
         For each k the segment of each row, from 0.
     k : int
-        Where the slider begins.
+        Where the slider begins; the segments of every other k are numbered after those of this one.
 
     >>> X = pd.DataFrame({"a": [0.0, 1, 8, 9], "b": [1.0, 0, 9, 8]})
     >>> table = pd.DataFrame({"k": [2], "prediction_strength": [1.0], "silhouette": [0.9]})
@@ -83,23 +90,91 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
         "x": _control(ipywidgets.Dropdown, "across", _labelled(rows), spread[0]),
         "y": _control(ipywidgets.Dropdown, "up", _labelled(rows), spread[min(1, len(spread) - 1)]),
     }
-    figures = evidence.set_index("k")
+    figures, chosen = evidence.set_index("k"), labelings[k] + 1
 
     def segments(k: int) -> pd.Series:
-        return pd.Series(labelings[k] + 1, index=rows.index)
+        return pd.Series(numbered_after(chosen, labelings[k]), index=rows.index)
 
     def draw(k: int, x: str, y: str) -> Figure:
-        return plots.one_k(evidence, rows, segments(k), x, y)
+        return plots.scatter(rows, segments(k), x, y, _marks(rows, segments(k)))
 
     def words(k: int, x: str, y: str) -> str:
-        shares = [percent(share) for share in segments(k).value_counts(normalize=True).sort_index()]
-        at = figures.loc[k]
         return (
-            f"k = {k}: the segments hold {listed(shares)} of the customers; prediction strength "
-            f"{number(at['prediction_strength'], 2)}, silhouette {number(at['silhouette'], 2)}."
+            f"k = {k}: the segments hold {_shares(segments(k))} of the customers; prediction strength "
+            f"{number(figures.loc[k, 'prediction_strength'], 2)}, silhouette {number(figures.loc[k, 'silhouette'], 2)}."
         )
 
     return Panel(controls, draw, words)
+
+
+def weigh_columns(rows: pd.DataFrame, segments: pd.Series, seed: int = 0) -> Panel:
+    """Return a panel with a slider for the weight of each leading column, and what becomes of the segments.
+
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_customers, n_features)
+        The scaled matrix; a weight w multiplies its column by the root of w, as the parameter `weights` does.
+    segments : Series of shape (n_customers,)
+        The segments as they are, same index.
+    seed : int, default 0
+
+    >>> X = pd.DataFrame({"a": [0.0, 1, 8, 9], "b": [1.0, 0, 9, 8]})
+    >>> weigh_columns(X, pd.Series([1, 1, 2, 2]))
+    Panel: All columns weigh the same. Adjusted Rand index with the segments before: 1. They hold 50% and 50%.
+    """
+    middles = rows.groupby(segments.to_numpy()).mean()
+    leading = list(middles.var().sort_values(ascending=False, kind="stable").index[:_MOST_SLIDERS])
+    reach = {"min": 0.0, "max": 4.0, "step": 0.5, "value": 1.0, "style": _WHOLE_WORDS}
+    controls = {name: ipywidgets.FloatSlider(description=label(name), **reach) for name in leading}
+
+    @lru_cache(maxsize=64)
+    def cut(weights: tuple[float, ...]) -> pd.Series:
+        factors = pd.Series(1.0, rows.columns)
+        factors[leading] = np.sqrt(weights)
+        model = KMeans(len(middles), init=(middles * factors).to_numpy(), n_init=1, random_state=seed)
+        labels = model.fit_predict((rows * factors).to_numpy())
+        return pd.Series(numbered_after(segments.to_numpy(), labels), index=rows.index)
+
+    def draw(**weights: float) -> Figure:
+        own = cut(tuple(weights.values()))
+        return plots.scatter(rows, own, leading[0], leading[min(1, len(leading) - 1)], _marks(rows, own))
+
+    def words(**weights: float) -> str:
+        own, unlike = cut(tuple(weights.values())), [f"{label(n)} {number(w)}" for n, w in weights.items() if w != 1]
+        told = f"Weights: {listed(unlike)}, the others 1." if unlike else "All columns weigh the same."
+        same = number(adjusted_rand_score(segments, own), 2)
+        return f"{told} Adjusted Rand index with the segments before: {same}. They hold {_shares(own)}."
+
+    return Panel(controls, draw, words)
+
+
+def numbered_after(chosen: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return labels with the numbers of those segments with which they share most customers; new ones come after.
+
+    Parameters
+    ----------
+    chosen, labels : array of int, shape (n_customers,)
+        The first from 1.
+
+    >>> numbered_after(np.array([1, 1, 2, 2, 2]), np.array([7, 7, 0, 0, 5])).tolist()
+    [1, 1, 2, 2, 3]
+    """
+    shared = pd.crosstab(labels, chosen)
+    own, theirs = linear_sum_assignment(-shared.to_numpy())
+    numbers = dict(zip(shared.index[own], shared.columns[theirs]))
+    rest = [each for each in shared.index if each not in numbers]
+    return pd.Series(labels).map(numbers | dict(zip(rest, range(shared.columns.max() + 1, 1000)))).to_numpy()
+
+
+def _marks(rows: pd.DataFrame, segments: pd.Series) -> dict[int, str]:
+    """Return what marks each segment most, in two words."""
+    middles = rows.groupby(segments).mean() - rows.mean()
+    leading = middles.abs().idxmax(axis=1)
+    return {n: ("high " if middles.loc[n, name] > 0 else "low ") + label(name) for n, name in leading.items()}
+
+
+def _shares(segments: pd.Series) -> str:
+    return listed([percent(share) for share in segments.value_counts(normalize=True).sort_index()])
 
 
 def _labelled(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -107,5 +182,4 @@ def _labelled(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _control(kind: type, words: str, options: Sequence, value: object) -> Any:
-    style = {"description_width": "initial"}
-    return kind(options=options, value=value, description=words, style=style)
+    return kind(options=options, value=value, description=words, style=_WHOLE_WORDS)

@@ -172,7 +172,8 @@ def _data(reconciliation: list[dict[str, Any]]) -> str:
     used = table["reason"] == "used"
     read, lost = table[used], table[~used]
     made = f"Made from {read['lines'].sum():,} order lines, {number(read['sum'].sum())} in all"
-    return f"{made}. Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
+    left = f"Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
+    return f"{made}. {left if lost['lines'].sum() else 'Nothing was left out.'}"
 
 
 def _pictures(folder: Path) -> dict[str, tuple[str, str]]:

@@ -2,17 +2,15 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from segnb.choose_k import Choice
 from segnb.disclosure import door
-from segnb.plots.segments import scatter
-from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, WARNING, new_axes, stream, styled
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, stream, styled
 from segnb.plots.svg import pickable
 from segnb.tables import COMES_BACK
-from segnb.text import label, percent, segment_colours
+from segnb.text import percent, segment_colours
 
 
 @styled
@@ -152,51 +150,3 @@ def valley(line: pd.DataFrame, choice: Choice, ax: Axes | None = None) -> Axes:
     ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     ax.set_ylim(0, 1.2 * top)
     return ax
-
-
-@styled
-def one_k(evidence: pd.DataFrame, rows: pd.DataFrame, segments: pd.Series, x: str, y: str) -> Figure:
-    """Return the segments of one k: scattered on two features, their means, their sizes, and the evidence of every k.
-
-    Parameters
-    ----------
-    evidence : DataFrame
-        As returned by `segnb.choose_k.evidence`.
-    rows : DataFrame of shape (n_customers, n_features)
-        The scaled matrix.
-    segments : Series of shape (n_customers,)
-        Segment of each row, 1 to k.
-    x, y : str
-        Features across and up.
-
-    >>> import numpy as np
-    >>> from segnb.choose_k import decide, evidence
-    >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
-    >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
-    >>> rows, segments = pd.DataFrame(X, columns=["a", "b"]), pd.Series(np.repeat([1, 2], 30))
-    >>> one_k(table, rows, segments, "a", "b").axes[0].get_title(loc="left")
-    '2 segments, in standard deviations'
-    """
-    k = int(segments.max())
-    figure, axes = plt.subplots(2, 2, figsize=(11, 7), width_ratios=[1.3, 1], height_ratios=[1.5, 1])
-    scatter(rows, segments, x, y, ax=axes[0, 0])
-    axes[0, 0].set_title(f"{k} segments, in standard deviations")
-    axes[0, 0].get_legend().remove()  # the bars below have the same colours
-    means = rows.groupby(segments).mean().where(segments.value_counts() >= door().min_cell).rename(columns=label).T
-    sns.heatmap(means, ax=axes[0, 1], cbar=False, **HIGH_LOW)
-    axes[0, 1].set(xlabel="segment", ylabel="", title="What is high (red) and low (blue)")
-    shares = segments.value_counts(normalize=True).sort_index()
-    axes[1, 0].bar(shares.index.astype(str), shares, color=segment_colours(shares.index).values())
-    axes[1, 0].yaxis.set_major_formatter(lambda share, _: percent(share))
-    axes[1, 0].set(xlabel="segment", title="Share of the customers")
-    _evidence_line(axes[1, 1], evidence, k)
-    return figure
-
-
-def _evidence_line(ax: Axes, evidence: pd.DataFrame, k: int) -> None:
-    for column, colour in (("prediction_strength", ACCENT), ("silhouette", MUTED)):
-        ax.plot(evidence["k"], evidence[column], marker=".", color=colour, label=label(column))
-    ax.axhline(COMES_BACK, color=WARNING, linestyle=":", linewidth=1.5)
-    ax.axvline(k, color=WARNING, linewidth=2)
-    ax.set(xlabel="segments k", xticks=evidence["k"], ylim=(0, 1.05), title=f"The evidence at k = {k}")
-    ax.legend(fontsize=9)

@@ -65,7 +65,14 @@ def _histogram(values: pd.Series, ax: Axes, colour: str, title: str) -> None:
 
 
 @styled
-def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Axes | None = None) -> Axes:
+def scatter(
+    customers: pd.DataFrame,
+    segments: pd.Series,
+    x: str,
+    y: str,
+    names: Mapping[int, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Return the customers in the plane of two columns, in original units, coloured by segment.
 
     Parameters
@@ -76,6 +83,8 @@ def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Ax
     x, y : str
         Columns across and up, without which nothing is drawn. In a report a dot is the mean of neighbours in a
         segment, otherwise a customer.
+    names : mapping of int to str, optional
+        The segments' names.
 
     >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
     >>> segments = pd.Series([1, 1, 2, 2])
@@ -86,6 +95,8 @@ def scatter(customers: pd.DataFrame, segments: pd.Series, x: str, y: str, ax: Ax
         return None
     ax = new_axes(ax, 7.5, 5)
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax)
+    for text in ax.get_legend().get_texts():
+        text.set_text(wrapped(f"{text.get_text()} {(names or {}).get(int(text.get_text()), '')}", 22, 2))
     ax.set(xlabel=label(x), ylabel=label(y))
     ax.set_title(f"{label(y)[:1].upper()}{label(y)[1:]} against {label(x)}, by segment; {dot}")
     return ax

@@ -139,7 +139,7 @@ def _lighten(element: ElementTree.Element, used: set[str]) -> None:
     if element.get("id") not in used:
         element.attrib.pop("id", None)
     for name, value in element.attrib.items():
-        if name in ("d", "x", "y", "viewBox", "points", "transform", "width", "height") and element.get("role") is None:
+        if name in ("d", "x", "y", "viewBox", "points", "transform", "width", "height"):
             element.set(name, _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.1f}", value).replace("\n", ""))
     style = element.get("style", "").replace(INK, "currentColor").replace("#262626", "#222222")
     style = re.sub(
