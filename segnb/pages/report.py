@@ -246,9 +246,9 @@ def _story(rows: list[dict[str, Any]]) -> str:
     changes = {each: last["shares"][each] - share for each, share in first["shares"].items() if each in last["shares"]}
     if changes:
         most = max(changes, key=lambda segment: abs(changes[segment]))
-        name = f"segment {most}, {last['names'].get(most, '')}".rstrip(", ")
+        name = f"Segment {most} ({last['names'][most]})" if most in last["names"] else f"Segment {most}"
         was, now = percent(first["shares"][most]), percent(last["shares"][most])
-        told += f" Most changed the share of {name}: from {was} to {now} of the customers."
+        told += f" {name} changed most: from {was} to {now} of the customers."
     return f"{told} {last['learnt']}".strip()
 
 

@@ -160,7 +160,7 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
     ax.barh(causes, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
     ax.axvline(noise_high, color=WARNING, linestyle="--", label="chance, 95 %")
     ax.invert_yaxis()
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.grid(axis="y", visible=False)
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     beyond = [f"{percent(excess)} by {name}" for name, excess in known["excess"].items()]

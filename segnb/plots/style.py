@@ -19,6 +19,7 @@ from segnb.disclosure import door
 from segnb.text import visible
 
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
+LINE, GRID = "#c9ced6", "#eceff3"
 
 HIGH_LOW = {"center": 0, "vmin": -2, "vmax": 2, "cmap": "RdBu_r"}
 """How heatmaps of standard deviations are coloured: red is high, blue is low."""
@@ -35,7 +36,7 @@ THEME = (
         "text.parse_math": False,
         "font.family": ["sans-serif"],
         "font.sans-serif": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)],
-        "axes.edgecolor": "#c9ced6",
+        "axes.edgecolor": LINE,
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
         "axes.titlesize": 11,
@@ -44,8 +45,10 @@ THEME = (
         "axes.spines.right": False,
         "figure.titlesize": 11,
         "figure.titleweight": "bold",
-        "grid.color": "#eceff3",
+        "grid.color": GRID,
         "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
         "figure.constrained_layout.use": True,
         "figure.facecolor": "white",
     }

@@ -12,7 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from segnb.plots.style import INK
+from segnb.plots.style import GRID, INK, LINE
 
 PHONE = 3.65
 """Width in inches of what is drawn for a phone, 350 pixels."""
@@ -24,6 +24,9 @@ _MOST_CELLS = 300
 """A heatmap of more cells is a picture within the figure."""
 
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
+_LENGTHS = ("d", "x", "y", "viewBox", "points", "transform", "width", "height")
+_FONT = re.compile(r"font: (?:(\w+) )?([\d.]+px) [^;]*")
+_OWN_COLOURS = {INK: "currentColor", LINE: f"var(--line, {LINE})", GRID: f"var(--line, {GRID})"}
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _SEGMENTS = re.compile(r"segment ([\d ]+)(:|$)")
 
@@ -109,6 +112,8 @@ def _svg(figure: Figure, words: str) -> str:
     used = _used(root)
     for element in root.iter():
         _lighten(element, used)
+    for element in root.iter():
+        _share_style(element)
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -135,22 +140,23 @@ def _used(root: ElementTree.Element) -> set[str]:
 
 
 def _lighten(element: ElementTree.Element, used: set[str]) -> None:
-    """Take out what a reader doesn't see: unused names, decimals, the same style again; ink is the page's own."""
+    """Take out what a reader doesn't see: unused names and decimals; fonts, ink and lines are the page's own."""
     if element.get("id") not in used:
         element.attrib.pop("id", None)
     for name, value in element.attrib.items():
-        if name in ("d", "x", "y", "viewBox", "points", "transform", "width", "height"):
+        if name in _LENGTHS:
             element.set(name, _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.1f}", value).replace("\n", ""))
-    style = element.get("style", "").replace(INK, "currentColor").replace("#262626", "#222222")
-    style = re.sub(
-        r"font: (\w+ )?([\d.]+px) [^;]*",
-        lambda f: f"font-size: {f[2]}" + (f"; font-weight: {f[1]}" if f[1] else ""),
-        style,
-    )
+    style = _FONT.sub(lambda found: f"font-size: {found[2]}; font-weight: {found[1] or 400}", element.get("style", ""))
+    for colour, own in _OWN_COLOURS.items():
+        style = style.replace(colour, own)
     if style:
         element.set("style", style)
+
+
+def _share_style(element: ElementTree.Element) -> None:
+    """Give an element the style that all within it have, so that it stands there once."""
     styles = {child.get("style") for child in element}
     if len(element) > 1 and len(styles) == 1 and None not in styles:
-        element.set("style", f"{style}; {styles.pop()}" if style else styles.pop())
+        element.set("style", "; ".join(filter(None, [element.get("style"), *styles])))
         for child in element:
             del child.attrib["style"]
