@@ -175,6 +175,23 @@ def test_table_puts_segments_side_by_side():
     assert cells.to_numpy().tolist() == [["spend", "1.5", "1", "2"], ["share of toys", "40%", "25%", "50%"]]
 
 
+def test_dots_tell_who_they_are_in_a_notebook_and_nowhere_else(monkeypatch):
+    customers = pd.DataFrame(
+        {"orders": [1.0, 2, 8], "spend": [5.0, 9, 70], "kind": ["<b>x", "y", "z"]}, index=["Ann", "Bo", "Cy"]
+    )
+    segments = pd.Series([1, 1, 2], customers.index)
+    data, _ = show.Picture(plots.scatter(customers, segments, "orders", "spend"))._repr_mimebundle_()
+    titles = re.findall("<title>(.*?)</title>", data["text/html"])
+    assert "Ann: orders 1, spend 5, kind &lt;b&gt;x" in titles
+    assert "Cy: orders 8, spend 70, kind z" in titles
+    many = pd.DataFrame(np.random.default_rng(0).normal(size=(2001, 2)), columns=["a", "b"])
+    data, _ = show.Picture(plots.scatter(many, pd.Series(1, many.index), "a", "b"))._repr_mimebundle_()
+    assert set(data) == {"image/png", "text/plain"}
+    monkeypatch.setenv("SEGNB_STAGE", "stage")
+    data, about = show.Picture(plots.scatter(customers, segments, "orders", "spend"))._repr_mimebundle_()
+    assert "Ann" not in data["image/svg+xml"] + about["image/svg+xml"]["narrow"]
+
+
 @pytest.mark.parametrize("n_segments", [2, 15])
 def test_each_segment_has_a_colour_of_its_own(n_segments):
     colours = segment_colours(range(1, n_segments + 1))

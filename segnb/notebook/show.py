@@ -19,7 +19,7 @@ from segnb.disclosure import Door, door, use_door
 from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
 from segnb.paths import STAGE
 from segnb.plots.style import THEME
-from segnb.plots.svg import page_figure
+from segnb.plots.svg import page_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
 from segnb.text import escape, is_share, label, number, percent, probability
 
@@ -136,6 +136,8 @@ class Text:
 class Picture:
     """A figure with words for those who can't see it: in a notebook a picture, on a page SVG that readers explore.
 
+    In a notebook the dots of few customers tell a pointer who they are; a front end without HTML shows the picture.
+
     The figure is closed. Without `alt` the words are its titles.
 
     Parameters
@@ -158,6 +160,7 @@ class Picture:
             if STAGE in os.environ:
                 self.svg, self.narrow = page_figure(figure, self.alt)
             else:
+                self.told = told_figure(figure, self.alt)
                 buffer = io.BytesIO()
                 figure.savefig(buffer, format="png", dpi=2 * _DPI)
                 self.png = buffer.getvalue()
@@ -171,6 +174,7 @@ class Picture:
             data, about = {"image/svg+xml": self.svg}, {"image/svg+xml": {"narrow": self.narrow}}
         else:
             data = {"image/png": b64encode(self.png).decode("ascii")}
+            data |= {"text/html": self.told} if self.told else {}
             about = {"image/png": {"alt": self.alt, "width": self.width}}
         return data | {"text/plain": repr(self)}, about
 

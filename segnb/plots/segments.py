@@ -19,6 +19,9 @@ from segnb.text import figure, label, listed, percent, segment_colours, shortene
 MOST = 8
 """At most this many columns are drawn; more would be too small to read."""
 
+_MOST_TOLD = 2_000
+"""Of more customers than this a dot tells nothing of its own, so that the figure stays quick."""
+
 _MOST_DOTS, _MOST_MEANS = 20_000, 500
 """A scatter plot draws about this many dots at most, by hand and in a report."""
 
@@ -94,7 +97,8 @@ def scatter(
     if not x:
         return None
     ax = new_axes(ax, 7.5, 5)
-    dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax)
+    told = _told(customers) if len(customers) <= _MOST_TOLD and door().min_cell == 1 else None
+    dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax, told=told)
     for text in ax.get_legend().get_texts():
         text.set_text(wrapped(f"{text.get_text()} {(names or {}).get(int(text.get_text()), '')}", 22, 2))
     ax.set(xlabel=label(x), ylabel=label(y))
@@ -161,14 +165,30 @@ def _direction(pca: PCA, axis: int, columns: Sequence[str]) -> str:
     return "\n".join(words)
 
 
-def _dots(points: np.ndarray, segments: pd.Series, ax: Axes, alpha: float = 0.65) -> str:
+def _told(customers: pd.DataFrame) -> np.ndarray:
+    """Return what a pointer is told of each customer: the id, and the first columns."""
+    shown = customers.iloc[:, :MOST]
+    rows = zip(customers.index, shown.itertuples(index=False))
+    values = (", ".join(f"{label(name)} {_value(name, value)}" for name, value in zip(shown, row)) for _, row in rows)
+    return np.array([f"{index}: {words}" for index, words in zip(customers.index, values)], dtype=object)
+
+
+def _value(name: str, value: object) -> str:
+    return figure(name, value) if isinstance(value, float | int) else str(value)
+
+
+def _dots(
+    points: np.ndarray, segments: pd.Series, ax: Axes, alpha: float = 0.65, told: np.ndarray | None = None
+) -> str:
     """Draw the segments' customers, missing values left out, and return what a dot is."""
     least = door().min_cell
     size = max(least, -(-len(points) // (_MOST_DOTS if least == 1 else _MOST_MEANS)))
     known = ~np.isnan(points).any(axis=1)
     for segment, colour in segment_colours(segments).items():
-        own = door().points(points[known & (segments == segment).to_numpy()], size)
+        member = known & (segments == segment).to_numpy()
+        own = door().points(points[member], size)
         dots = ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=alpha, linewidth=0, label=str(segment))
+        dots.set_urls(None if told is None else told[member].tolist())
         pickable(dots, segment)
     ax.legend(title="segment", loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     return "a dot is a customer" if size == 1 else f"a dot: {size} neighbours or more"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
@@ -67,9 +67,35 @@ def page_figure(figure: Figure, words: str) -> tuple[str, str]:
     >>> 'width="614"' in wide, 'width="350"' in narrow
     (True, True)
     """
+    for dots in figure.findobj(PathCollection):
+        dots.set_urls(None)  # what is told of a single customer stays in the notebook
     wide = _svg(figure, words)
     _stack(figure)
     return wide, _svg(figure, words)
+
+
+def told_figure(figure: Figure, words: str) -> str:
+    """Return a figure as SVG whose dots tell a pointer what their urls say; "" if they have none.
+
+    Parameters
+    ----------
+    figure : Figure
+    words : str
+        What it shows, for those who can't see it.
+
+    >>> import matplotlib.pyplot as plt
+    >>> figure, ax = plt.subplots()
+    >>> ax.scatter([1, 2], [3, 4]).set_urls(["Ann: 3 orders", "Bo: 4 orders"])
+    >>> "<title>Ann: 3 orders</title>" in told_figure(figure, "two dots")
+    True
+    """
+    if not any(url for dots in figure.findobj(PathCollection) for url in dots.get_urls() or ()):
+        return ""
+    root = ElementTree.fromstring(_svg(figure, words))
+    for link in root.iter(f"{_SVG}a"):
+        title = ElementTree.SubElement(link, f"{_SVG}title")
+        title.text, link.tag = link.attrib.pop(_LINK), f"{_SVG}g"
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _stack(figure: Figure) -> None:
