@@ -210,6 +210,7 @@ def test_portraits_cards_and_tables_give_the_same_medians(page):
             r": ([\w ()]+?) ([\d.,]+%?) \(median; all customers ([\d.,]+%?)\)", marks
         )
     ]
+    assert told
     for segment, column, value, everybody in told:
         assert cells.loc[column, f"segment {segment}"] == value
         assert cells.loc[column, "overall_median"] == everybody

@@ -93,7 +93,7 @@ class Table:
         rows = "".join(self._row(index, row) for index, row in zip(self.cells.index, self.cells.to_numpy()))
         table = f'<table class="segnb">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         notes = "".join(f"<p class='more'>{escape(note)}</p>" for note in self.notes)
-        html = f'<div class="scroll">{table}</div>{notes}'
+        html = f'<div class="scroll" style="overflow-x: auto">{table}</div>{notes}'
         return f"<details><summary>{escape(self.caption)}</summary>{html}</details>" if self.folded else html
 
     @property
