@@ -8,17 +8,20 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from segnb.plots.style import GRID, INK, LINE
+from segnb.plots.style import GRID, INK, LINE, wrapped
 
 PHONE = 3.65
 """Width in inches of what is drawn for a phone, 350 pixels."""
 
 _LOW = 1.4
 """Axes lower than this, in inches, stand side by side on a phone."""
+
+_LONG_NAME = 18
 
 _MOST_CELLS = 300
 """A heatmap of more cells is a picture within the figure."""
@@ -112,12 +115,21 @@ def _stack(figure: Figure) -> None:
         height = sum(rows) + 0.75 / across * len(rows) + 0.7
     elif any(ax.get_aspect() != "auto" for ax in axes):
         height = min(height, PHONE)
+    for ax in axes:
+        _break_labels(ax)
     if not figure.get_suptitle() and len(axes) == 1:
         title = axes[0].get_title(loc="left")
         axes[0].set_title("", loc="left")
         figure.suptitle(title, x=0.01, ha="left", wrap=True)
     figure.set_layout_engine("constrained")
     figure.set_size_inches(PHONE, height)
+
+
+def _break_labels(ax: Axes) -> None:
+    """Break long names beside an axis into lines, or they would leave no room for what is drawn."""
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    if max(map(len, names), default=0) > _LONG_NAME:
+        ax.set_yticks(ax.get_yticks(), [wrapped(name, _LONG_NAME, 2) for name in names])
 
 
 def _svg(figure: Figure, words: str) -> str:
