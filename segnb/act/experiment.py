@@ -64,8 +64,10 @@ def assign_arms(segments: pd.Series, left_alone: float = 0.5, salt: str = "") ->
         raise DataError(f"left_alone={left_alone:.0f}: the smallest segment has {smallest} customers; leave fewer")
     hashes = [hashlib.sha256(f"{salt}:{customer}".encode()).hexdigest() for customer in segments.index]
     places = pd.Series([int(each[:8], 16) for each in hashes], index=segments.index, dtype="int64")
-    in_segment = places.groupby(segments).rank(method="first")
-    alone = places < round(left_alone * 16**8) if left_alone < 1 else in_segment <= left_alone
+    if left_alone < 1:
+        alone = places < round(left_alone * 16**8)
+    else:
+        alone = places.groupby(segments).rank(method="first") <= left_alone
     return alone.map({True: LEFT_ALONE, False: TREATED}).rename("arm")
 
 
