@@ -91,11 +91,10 @@ def init(
         raise DataError(f"{path}: is there already; name another file with -o")
     with writable(path, "name a file where you may write"):
         write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    typer.echo(text)
     if len(months):
         told = months.to_string(na_rep="–", float_format=lambda value: f"{value:,.2f}".removesuffix(".00"))
-        typer.echo(f"{text}\nThe log by month, to hold against the shop's own figures:\n{told}")
-    else:
-        typer.echo(text)
+        typer.echo(f"The log by month, to hold against the shop's own figures:\n{told}")
     typer.echo(f"preset: {path}; look through it, then: segnb run {path}")
 
 
@@ -143,22 +142,18 @@ def plan(
     from segnb.act.campaign import make_plan
     from segnb.runs.store import Run
 
-    run = Run(name)
-    terms = {"left_alone": left_alone, "exclude": exclude or [], "worth": worth}
-    folder, tests = make_plan(run, terms | {"start": start, "salt": salt})
+    terms = {"start": start, "left_alone": left_alone, "exclude": exclude or [], "salt": salt, "worth": worth}
+    folder, tests = make_plan(Run(name), terms)
     for test in tests.itertuples():
-        typer.echo(
-            f"{test.segment} {test.name}: {test.verdict} ({test.treated:,} treated, {test.left_alone:,} left alone)"
-        )
+        sizes = f"{test.treated:,} treated, {test.left_alone:,} left alone"
+        typer.echo(f"{test.segment} {test.name}: {test.verdict} ({sizes})")
     typer.echo(f"plan: {folder / 'index.html'}; who is left alone: {folder / 'arms.csv'}")
 
 
 @app.command()
 def learn(
     name: Annotated[str, Argument(metavar="RUN", help="The run that was planned.")],
-    results: Annotated[
-        str, Argument(help="A log that goes on after the test, or one row per customer with the figures.")
-    ],
+    results: Annotated[str, Argument(help="A log that goes on after the test, or the figures of each customer.")],
     force: Annotated[bool, Option("--force", help="Read it back before the planned day, and mark it.")] = False,
 ) -> None:
     """Read a planned test back: what the actions changed, and which card was wrong."""
@@ -191,9 +186,7 @@ def export(
     folder = out or outputs_folder() / f"{run.name}.{target}"
     files, without = write_export(run, target, {"email": email, "phone": phone}, folder, personal=yes)
     if without:
-        typer.echo(
-            f"{without:,} customers are not in it: {target} has nothing by which to know them, or knows another by it"
-        )
+        typer.echo(f"{without:,} customers are not in it: {target} could not know them, or would know two by the same")
     typer.echo("\n".join(str(file) for file in files))
 
 

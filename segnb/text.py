@@ -7,7 +7,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+import jinja2
 
 _UNSEEN = re.compile(
     "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
@@ -239,6 +242,32 @@ def segment_colours(segments: Iterable[int]) -> dict[int, str]:
 def _hue(number: int) -> str:
     parts = colorsys.hls_to_rgb((number * 0.381966) % 1, 0.47, 0.62)
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
+
+
+_FILTERS = (percent, number, label, listed, figure, escape, escape_markdown)
+
+
+def prose(module: str) -> Any:
+    """Return the macros of words.j2 beside a module as functions: words stand there, figures are computed here.
+
+    Parameters
+    ----------
+    module : str
+        The module's file. The macros may use the filters `percent`, `number`, `label`, `listed`, `figure`, `escape` and
+        `escape_markdown`.
+    """
+    language = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    language.filters |= {each.__name__: each for each in _FILTERS}
+    return language.from_string(Path(module).with_name("words.j2").read_text(encoding="utf-8")).module
+
+
+def sentences(text: str) -> list[str]:
+    r"""Return the lines of a text that say something.
+
+    >>> sentences("One. \n\n Two.")
+    ['One.', 'Two.']
+    """
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 class Finding(ABC):

@@ -8,7 +8,7 @@ import pytest
 from conftest import MIDDLES, Made, customers, made, segnb
 
 from segnb.errors import DataError, RunError
-from segnb.history.snapshots import earlier_snapshot, series_of, snapshot_of, timeline
+from segnb.history.snapshots import Past, series_of, snapshot_of, timeline
 from segnb.iterate import decide, decompose, drift, match_segments
 from segnb.parameters import Parameters
 from segnb.runs.store import NEEDED, Run, Workspace, check_earlier
@@ -23,7 +23,7 @@ def published(name, table, previous="", **given):
 
 def compared(run, previous):
     """Return the decision of a run beside an earlier one, as the notebook comes to it."""
-    before, notes = earlier_snapshot(run, Parameters(run=run.name, previous=previous))
+    before, notes = Past(run, Parameters(run=run.name, previous=previous)).earlier()
     now = snapshot_of(run)
     changes = decompose(before, now, n_refits=3)
     drifts = drift(before.customers, now.customers, [name for name in before.columns if name in now.customers])

@@ -20,7 +20,7 @@ from segnb.data import dates_as_days, load_customers
 from segnb.data.contract import ranked
 from segnb.data.engines import connect, fetch
 from segnb.errors import DataError
-from segnb.history.score_in_engine import as_numbers, feature_columns, score_expression
+from segnb.history.score_in_engine import as_numbers, feature_table, score_expression
 from segnb.iterate import Snapshot
 from segnb.parameters import check_parameters
 from segnb.prepare import inputs, prepare
@@ -91,9 +91,8 @@ def test_features_are_scikit_learns_whatever_the_settings(transform, scale, outl
     new = table if missing != "drop" else table.dropna()
     theirs = made.pipeline.transform(inputs(new)).to_numpy()
     there = connect().create_table("t", pa.Table.from_pandas(new.reset_index(), preserve_index=False), temp=True)
-    features = feature_columns(there, made.pipeline, list(table))
-    named = {f"f{place}": feature for place, feature in enumerate(features)}
-    own = fetch(there.select("customer_id", **named)).set_index("customer_id").loc[new.index]
+    features = feature_table(there, "customer_id", list(table), f=made.pipeline)
+    own = fetch(features).set_index("customer_id").loc[new.index]
     np.testing.assert_allclose(own, theirs, rtol=1e-7, atol=1e-9)
 
 
@@ -171,7 +170,7 @@ def test_quantile_transform_has_no_expression(prepared):
     made = prepare(prepared.customers, ["orders", "spend"], transform="quantile")
     table = connect().create_table("t", pa.Table.from_pandas(prepared.customers[["orders", "spend"]]))
     with pytest.raises(DataError, match="an engine cannot compute QuantileTransformer; score a file"):
-        feature_columns(table, made.pipeline, ["orders", "spend"])
+        feature_table(table, "orders", ["orders", "spend"], f=made.pipeline)
 
 
 def test_single_feature_and_equal_distances_give_the_first_segment():

@@ -20,7 +20,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from segnb.data import load_customers
-from segnb.history.snapshots import earlier_snapshot
+from segnb.history.snapshots import Past
 from segnb.parameters import Parameters
 from segnb.paths import STEPS, sha256
 from segnb.runs.store import WRITTEN_BY, Workspace, read_manifest, write_manifest
@@ -68,14 +68,14 @@ def test_planted_segments_come_back_from_the_run(published, shop):
 
 def test_planted_movers_are_seen(published, shop):
     """Customers planted as moving change segment far more often than the others."""
-    from segnb.history.snapshots import earlier_snapshot, snapshot_of
+    from segnb.history.snapshots import Past, snapshot_of
     from segnb.iterate import Snapshot
     from segnb.parameters import check_parameters
     from segnb.runs.store import Run
 
     run = Run("shop", published)
     now = snapshot_of(run)
-    before, _ = earlier_snapshot(run, check_parameters({}))
+    before, _ = Past(run, check_parameters({})).earlier()
     assert isinstance(before, Snapshot)
     both = before.customers.index.intersection(now.customers.index)
     changed = before.assign(before.customers.loc[both]) != before.assign(now.customers.loc[both])
@@ -423,11 +423,11 @@ def test_look_back_starts_from_the_runs_own_day(project, shop):
     made = {"as_of": source.as_of, "columns": ["orders", "spend"], "categories": source.categories}
     run.write("prepare.json", made | {"settings": parameters.model_dump()})
     run.write("centres.csv", pd.DataFrame({"segment": [1, 2, 3]}))
-    before = earlier_snapshot(run, parameters)[0].label
+    before = Past(run, parameters).earlier()[0].label
     last = shop.purchases["ordered_at"].max()
     later = shop.purchases.tail(500).assign(ordered_at=last + pd.Timedelta(days=60))
     pd.concat([shop.purchases, later]).to_parquet(project / "log.parquet")
-    assert earlier_snapshot(run, parameters)[0].label == before
+    assert Past(run, parameters).earlier()[0].label == before
 
 
 def test_no_page_tells_the_values_of_a_segment_of_few(small):

@@ -1,20 +1,22 @@
 """A run's test on the disk: the plan, in a folder beside the run, and what was learnt from it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from segnb.act.experiment import assign_arms, check_results, plan_tests, read_back
+from segnb.act.experiment import VERDICTS, assign_arms, check_results, plan_tests, read_back
 from segnb.data import Purchases, column_names, open_log, read_customers
 from segnb.disclosure import Door
 from segnb.errors import DataError
 from segnb.history.numbering import numbered_alike
 from segnb.history.score import settings_of, takes_log
 from segnb.history.snapshots import BEFORE, did, followed
+from segnb.interpret.cards import VOCABULARY
 from segnb.pages import render
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import new_folder, outputs_folder, writable, write_whole
@@ -28,30 +30,31 @@ def plan_folder(run: Run) -> Path:
     return outputs_folder() / f"{run.name}.plan"
 
 
-def participants(run: Run, exclude: Iterable[str] = ()) -> pd.Series:
-    """Return the segments of a run's customers without those whom a column excludes.
+def arms_of(run: Run, terms: Mapping[str, Any]) -> pd.DataFrame:
+    """Return `segment` and `arm` of each customer who takes part.
 
     Parameters
     ----------
     run : Run
-    exclude : iterable of str
-        A column of the run's customers that says yes for whom to leave out, or `COLUMN=VALUE`.
+    terms : mapping
+        Of a plan: `exclude`, a list of columns of the run's customers that say yes for whom to leave out, or
+        `COLUMN=VALUE`, and `left_alone` and `salt` (see `assign_arms`).
 
     Raises
     ------
     DataError
-        If there is no such column, or nobody is left.
+        If there is no such column, nobody is left, or `left_alone` cannot be met.
     """
     segments, customers = run.read("segments.parquet")["segment"], run.read("customers.parquet")
-    for condition in exclude:
+    for condition in terms["exclude"]:
         column, _is, value = condition.partition("=")
         if column not in customers:
             raise DataError(f"exclude: no column {column!r}; the columns are {', '.join(map(str, customers))}")
         text = customers[column].astype(str).str.strip().str.lower()
         segments = segments[~text.isin([value.strip().lower()] if value else _YES).reindex(segments.index)]
     if segments.empty:
-        raise DataError(f"exclude: {', '.join(exclude)} leaves nobody; exclude fewer")
-    return segments
+        raise DataError(f"exclude: {', '.join(terms['exclude'])} leaves nobody; exclude fewer")
+    return pd.DataFrame({"segment": segments, "arm": assign_arms(segments, terms["left_alone"], terms["salt"])})
 
 
 def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
@@ -63,7 +66,7 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
         Step 4 must be done.
     terms : mapping
         `start` (the first day, 2026-07-01; today if empty), `left_alone` and `salt` (see `assign_arms`; the run's
-        name if empty), `exclude` (see `participants`) and `worth` (see `plan_tests`).
+        name if empty), `exclude` (see `arms_of`) and `worth` (see `plan_tests`).
 
     Returns
     -------
@@ -81,42 +84,35 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     if folder.exists():
         raise DataError(f"{folder}: is there already, and a test that has begun keeps its plan; move it away first")
     start = _day(terms["start"])
-    terms = {**terms, "start": start, "salt": terms["salt"] or run.name}
+    terms = {**terms, "start": str(start), "salt": terms["salt"] or run.name}
     arms = arms_of(run, terms)
     settings = check_parameters(read_manifest(run.folder)["parameters"])
     hidden = Door(settings.min_cell, arms["segment"].value_counts()).hidden
     cards = [card for card in run.read("cards.json") if card["segment"] not in hidden]
-    if not all(card.get("days") for card in cards):
-        raise DataError(f"{run.name}: its cards do not say when an action can be judged; make the run again")
     if not cards:
         raise DataError(f"{run.name}: no segment has {settings.min_cell} customers to test an action on; exclude fewer")
     past, _notes = followed(run, settings, [card["days"] for card in cards])
     plan = plan_tests(cards, arms, past, terms["worth"])
-    known = {
-        "run": run.name,
-        "segments": _fingerprint(run),
-        **terms,
-        "tests": json.loads(plan.to_json(orient="records")),
-    }
+    plan = plan.assign(read_on=[str(start + timedelta(days=days)) for days in plan["days"]])
+    known = {"run": run.name, "segments": _fingerprint(run), **terms, "tests": _records(plan)}
     with new_folder(folder) as made:
         write_csv(plan, made / "plan.csv")
         write_csv(arms, made / "arms.csv")
         write_json(known, made / "plan.json")
-        _write_page(known, arms, None, made)
+        _write_page(made, known)
     return folder, plan
 
 
-def _day(text: str) -> str:
+def _day(text: str) -> date:
     try:
-        return str(date.fromisoformat(text) if text else date.today())
+        return date.fromisoformat(text) if text else date.today()
     except ValueError:
         raise DataError(f"start={text!r}: isn't a date; write it as 2026-07-01") from None
 
 
-def arms_of(run: Run, terms: Mapping[str, Any]) -> pd.DataFrame:
-    """Return `segment` and `arm` of each customer who takes part, by the terms of a plan."""
-    segments = participants(run, terms["exclude"])
-    return pd.DataFrame({"segment": segments, "arm": assign_arms(segments, terms["left_alone"], terms["salt"])})
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain types, ready for JSON; what is missing is None."""
+    return json.loads(table.to_json(orient="records"))
 
 
 def _fingerprint(run: Run) -> str:
@@ -124,12 +120,8 @@ def _fingerprint(run: Run) -> str:
     return read_manifest(run.folder)["files"]["segments.parquet"]["sha256"]
 
 
-def _write_page(known: Mapping[str, Any], arms: pd.DataFrame, learnt: Mapping[str, Any] | None, folder: Path) -> None:
-    first = date.fromisoformat(known["start"])
-    tests = [each | {"read_on": str(first + timedelta(days=each["days"]))} for each in known["tests"]]
-    html = render(
-        "plan.html.j2", plan=known | {"tests": tests}, sizes=arms["arm"].value_counts().to_dict(), learnt=learnt
-    )
+def _write_page(folder: Path, plan: Mapping[str, Any], learnt: Mapping[str, Any] | None = None) -> None:
+    html = render("plan.html.j2", plan=plan, learnt=learnt, verdicts=VERDICTS, figures=VOCABULARY["figures"])
     write_whole(folder / "index.html", lambda beside: beside.write_text(html, encoding="utf-8"))
 
 
@@ -142,15 +134,19 @@ def read_plan(run: Run) -> dict[str, Any]:
         If there is none, or it was made for another run or for other segments.
     """
     path = plan_folder(run) / "plan.json"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        same = known["run"] == run.name, known["segments"] == _fingerprint(run)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); make a plan with: segnb plan {run.name}") from None
-    if not all(same):
-        other = f"run {known['run']}" if not same[0] else f"the segments that {run.name} had then, which have changed"
-        raise DataError(f"{path}: is the plan of {other}; read back with the run that was planned")
+    known = _read(path, f"make a plan with: segnb plan {run.name}")
+    if known.get("run") != run.name:
+        raise DataError(f"{path}: is the plan of run {known.get('run')}; read back with the run that was planned")
+    if known.get("segments") != _fingerprint(run):
+        raise DataError(f"{path}: is the plan of segments of {run.name} which have changed since; plan again")
     return known
+
+
+def _read(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); {remedy}") from None
 
 
 def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, Any]]:
@@ -175,51 +171,50 @@ def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, 
     arms, plan = arms_of(run, known), pd.DataFrame(known["tests"]).astype({"smallest_effect": float})
     columns = column_names(results, settings.reading)
     if takes_log(columns, settings, run.read("prepare.json")["columns"]):
-        settings = settings.model_copy(update={"purchases": results, "customers": ""})
-        log = open_log(settings)
-        last = log.last_day
-        early = _is_early(results, known, last, force)
-        told = _told_by_log(settings, log, date.fromisoformat(known["start"]), plan, arms)
+        log = open_log(settings.model_copy(update={"purchases": results}))
+        last, told = log.last_day, partial(_told_by_log, settings, log, known["start"])
     else:
-        last = date.today()
-        early = _is_early(results, known, last, force)
-        given = {"customers": results, "purchases": "", "only": {}, "ordered": {}}
-        told = read_customers(settings.model_copy(update=given))[0]
-        check_results(told, plan, arms)
-    customers = run.read("customers.parquet")
-    before = customers[[name for name in BEFORE if name in customers]].rename(columns=BEFORE)
-    found = json.loads(read_back(plan, arms, told.join(before)).to_json(orient="records"))
+        last, told = date.today(), partial(_told_by_table, settings, results)
+    early = _is_early(results, known, last, force)
+    before = run.read("customers.parquet").reindex(columns=BEFORE).rename(columns=BEFORE)
+    found = _records(read_back(plan, arms, told(plan, arms).join(before)))
     learnt = {"run": run.name, "forced": early, "read": str(last), "segments": found}
     folder = plan_folder(run)
     with writable(folder, "see who may write there"):
         write_whole(folder / "learnt.json", lambda beside: write_json(learnt, beside))
-        _write_page(known, arms, learnt, folder)
+        _write_page(folder, known, learnt)
     return folder, learnt
 
 
 def _is_early(results: str, known: Mapping[str, Any], last: date, force: bool) -> bool:
     """Return whether results end before a plan's last test is to be read, unless that, or its beginning, forbids it."""
-    start, days = date.fromisoformat(known["start"]), max(each["days"] for each in known["tests"])
-    if last < start:
-        raise DataError(f"{results}: ends on {last}, before the plan begins on {start}; give what came after")
-    early = last < start + timedelta(days=days - 1)
+    if str(last) < known["start"]:
+        raise DataError(f"{results}: ends on {last}, before the plan begins on {known['start']}; give what came after")
+    read_on = max(each["read_on"] for each in known["tests"])
+    early = str(last + timedelta(days=1)) < read_on
     if early and not force:
         raise DataError(
-            f"{results}: ends on {last}, and the plan is to be read on {start + timedelta(days=days)}; a test that is "
-            "stopped when it looks good is right too often: wait, or use --force, and the result is marked"
+            f"{results}: ends on {last}, and the plan is to be read on {read_on}; a test that is stopped when it looks "
+            "good is right too often: wait, or use --force, and the result is marked"
         )
     return early
 
 
 def _told_by_log(
-    settings: Parameters, log: Purchases, start: date, plan: pd.DataFrame, arms: pd.DataFrame
+    settings: Parameters, log: Purchases, start: str, plan: pd.DataFrame, arms: pd.DataFrame
 ) -> pd.DataFrame:
     """Return what a log tells of the customers of each segment in the days that its test takes."""
-    parts = []
-    for days, tests in plan.groupby("days"):
-        ids = arms.index[arms["segment"].isin(tests["segment"])]
-        parts.append(did(settings, log, start - timedelta(days=1), int(days), ids))
-    return pd.concat(parts)
+    before = date.fromisoformat(start) - timedelta(days=1)
+    in_tests = {days: arms["segment"].isin(tested) for days, tested in plan.groupby("days")["segment"]}
+    return pd.concat([did(settings, log, before, int(days), arms.index[own]) for days, own in in_tests.items()])
+
+
+def _told_by_table(settings: Parameters, results: str, plan: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+    """Return what a table with a row per customer tells, checked."""
+    given = {"customers": results, "purchases": "", "only": {}, "ordered": {}}
+    told = read_customers(settings.model_copy(update=given))[0]
+    check_results(told, plan, arms)
+    return told
 
 
 def learnt_before(run: Run) -> list[dict[str, Any]]:
@@ -230,11 +225,5 @@ def learnt_before(run: Run) -> list[dict[str, Any]]:
     DataError
         If what was learnt cannot be read.
     """
-    found = []
-    for earlier in numbered_alike(run):
-        path = plan_folder(earlier) / "learnt.json"
-        try:
-            found += [json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); read the test back again with: segnb learn") from None
-    return found[::-1]
+    paths = [plan_folder(earlier) / "learnt.json" for earlier in reversed(numbered_alike(run))]
+    return [_read(path, "read the test back again with: segnb learn") for path in paths if path.exists()]

@@ -1,6 +1,7 @@
 """An experiment for each segment's action: who is left alone, what can be seen, and what was learnt."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from tea_tasting import Mean, SampleRatio
 
 from segnb.errors import DataError
 from segnb.tables import holm
-from segnb.text import listed, number, percent
+from segnb.text import listed, prose
 
 TREATED, LEFT_ALONE = "treated", "left alone"
 
@@ -59,24 +60,15 @@ def assign_arms(segments: pd.Series, left_alone: float = 0.5, salt: str = "") ->
     """
     if not (0 < left_alone < 1 or (left_alone >= 1 and left_alone == int(left_alone))):
         raise DataError(f"left_alone={left_alone!r}: give a share between 0 and 1, or a whole number of customers")
-    places = pd.Series([place_of(customer, salt) for customer in segments.index], index=segments.index, dtype=str)
+    if left_alone >= (smallest := segments.value_counts().min()):
+        raise DataError(f"left_alone={left_alone:.0f}: the smallest segment has {smallest} customers; leave fewer")
+    hashes = [hashlib.sha256(f"{salt}:{customer}".encode()).hexdigest() for customer in segments.index]
+    places = pd.Series([int(each[:8], 16) for each in hashes], index=segments.index, dtype="int64")
     if left_alone < 1:
-        alone = places < f"{min(round(left_alone * 16**8), 16**8 - 1):08x}"
+        alone = places < round(left_alone * 16**8)
     else:
-        smallest = segments.value_counts().min()
-        if left_alone >= smallest:
-            raise DataError(f"left_alone={left_alone:.0f}: the smallest segment has {smallest} customers; leave fewer")
         alone = places.groupby(segments).rank(method="first") <= left_alone
     return alone.map({True: LEFT_ALONE, False: TREATED}).rename("arm")
-
-
-def place_of(customer: object, salt: str) -> str:
-    """Return a customer's place among all, eight hexadecimal digits.
-
-    >>> place_of("C1", "june")
-    'f702871c'
-    """
-    return hashlib.sha256(f"{salt}:{customer}".encode()).hexdigest()[:8]
 
 
 def plan_tests(
@@ -140,16 +132,16 @@ def _what_is_seen(
     test = partial(Mean, figure, before, alpha=level, power=POWER, ratio=treated / alone, use_t=False)
     baseline = float(past[figure].mean())
     hoped = min(worth * baseline, 1 - baseline) if figure in SHARES else worth * baseline
-    smallest = test(n_obs=treated + alone).solve_power(past, "effect_size")[0].effect_size
+    seen = test(n_obs=treated + alone).solve_power(past, "effect_size")[0]
     enough = test(effect_size=hoped).solve_power(past, "n_obs")[0].n_obs
     left_over = 1 - past[figure].corr(past[before]) ** 2 if before else 1
     return {
         "baseline": baseline,
         "spread": past[figure].std() * left_over**0.5,
-        "smallest_effect": smallest,
-        "relative_effect": smallest / baseline,
+        "smallest_effect": seen.effect_size,
+        "relative_effect": seen.rel_effect_size,
         "enough": enough,
-        "verdict": f"too small to test: {enough:,} would do" if smallest > hoped else "can be tested",
+        "verdict": f"too small to test: {enough:,} would do" if seen.effect_size > hoped else "can be tested",
     }
 
 
@@ -162,7 +154,16 @@ def varying(table: pd.DataFrame, figure: str) -> str | None:
 _MISMATCH = 0.001
 """Below this p-value the arms are not split as planned (Fabijan et al., KDD 2019), so that nothing can be learnt."""
 
-_WORDS = {"held": "it was right", "wrong": "it was wrong", "open": "it is not decided", "spoilt": "it cannot be said"}
+_WORDS = prose(__file__)
+
+VERDICTS: dict[str, dict[str, str]] = _WORDS.verdicts
+"""What a test says of a segment's `card`, and of how many `actions` that is said."""
+
+_FOUND = {
+    **{"treatment": "treated", "control": "left_alone", "effect_size": "difference"},
+    **{"effect_size_ci_lower": "low", "effect_size_ci_upper": "high", "pvalue": "p"},
+}
+"""What tea-tasting calls the figures of `read_back`."""
 
 
 def check_results(results: pd.DataFrame, plan: pd.DataFrame, arms: pd.DataFrame) -> None:
@@ -188,35 +189,32 @@ def check_results(results: pd.DataFrame, plan: pd.DataFrame, arms: pd.DataFrame)
     >>> plan = pd.DataFrame({"segment": [1], "figure": ["orders"]})
     >>> check_results(pd.DataFrame({"orders": [1, -2]}, index=["a", "b"]), plan, arms)
     Traceback (most recent call last):
-    segnb.errors.DataError: results: orders is missing, negative or no such figure for b; repair it
+    segnb.errors.DataError: results: orders is missing, negative or no such figure for 1 customers, such as b; repair it
     """
     figures = plan["figure"].unique()
     if missing := [repr(name) for name in figures if name not in results]:
         raise DataError(f"results: no column {', '.join(missing)}, which the plan is about; give one row per customer")
     ids = results.index
-    _refuse("stand more than once, perhaps in both arms", ids[ids.duplicated()], "keep one row per customer")
-    _refuse("are not in the plan", ids.difference(arms.index), "take them out, or name the run they belong to")
+    twice, strangers = ids[ids.duplicated()], ids.difference(arms.index)
+    _refuse(twice, "{} stand more than once, perhaps in both arms, such as {}; keep one row per customer")
+    _refuse(strangers, "{} are not in the plan, such as {}; take them out, or name the run they belong to")
     for column in results.columns.intersection(["arm", "segment"]):
         others = ids[(results[column] != arms.loc[ids, column]).to_numpy()]
-        _refuse(f"have another {column} than planned", others, f"read back with the {column} of arms.csv")
+        _refuse(others, f"{{}} have another {column} than planned, such as {{}}; read back with that of arms.csv")
     for row in plan[["segment", "figure"]].itertuples():
         own = arms[arms["segment"] == row.segment].index.intersection(ids)
         values = pd.to_numeric(results.loc[own, row.figure], errors="coerce")
         fit = values.isin([0, 1]) if row.figure in SHARES else values.ge(0) & np.isfinite(values)
-        if not fit.all():
-            some = _some(own[~fit])
-            raise DataError(f"results: {row.figure} is missing, negative or no such figure for {some}; repair it")
+        _refuse(own[~fit], f"{row.figure} is missing, negative or no such figure for {{}}, such as {{}}; repair it")
         if empty := {TREATED, LEFT_ALONE} - set(arms.loc[own, "arm"]):
             raise DataError(f"results: segment {row.segment} has nobody {listed(sorted(empty))}; give both arms")
 
 
-def _refuse(what: str, ids: pd.Index, remedy: str) -> None:
+def _refuse(ids: pd.Index, words: str) -> None:
+    """Refuse results in which something is wrong with some customers."""
     if len(ids):
-        raise DataError(f"results: {len(ids):,} customers {what}, such as {_some(ids)}; {remedy}")
-
-
-def _some(ids: pd.Index) -> str:
-    return listed([str(each) for each in ids[:3]])
+        some = listed([str(each) for each in ids[:3]])
+        raise DataError(f"results: {words.format(f'{len(ids):,} customers', some)}")
 
 
 def read_back(plan: pd.DataFrame, arms: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
@@ -251,13 +249,13 @@ def read_back(plan: pd.DataFrame, arms: pd.DataFrame, results: pd.DataFrame) -> 
     [[1.0, 'held']]
     """
     both = arms.join(results.drop(columns=["arm", "segment"], errors="ignore"), how="inner")
+    planned = pd.crosstab(arms["segment"], arms["arm"]).reindex(columns=[TREATED, LEFT_ALONE], fill_value=0)
     rows = []
-    for row in plan.to_dict("records"):
-        planned = arms.loc[arms["segment"] == row["segment"], "arm"].value_counts()
-        own = both[both["segment"] == row["segment"]].astype({row["figure"]: float})
-        if planned.reindex([TREATED, LEFT_ALONE]).min() >= 2:
-            rows.append({**row, **_difference(own, row["figure"], planned[TREATED] / planned[LEFT_ALONE])})
-    table = pd.DataFrame(rows)
+    for row in plan[["segment", "name", "figure", "smallest_effect"]].to_dict("records"):
+        treated, alone = planned.loc[row["segment"]]
+        if min(treated, alone) >= 2:
+            rows.append(row | _difference(both[both["segment"] == row["segment"]], row["figure"], treated / alone))
+    table = pd.DataFrame(rows).rename(columns=_FOUND).fillna({"low": 0.0, "high": 0.0, "p": 1.0})
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     right = (table["p_holm"] < LEVEL) & (table["difference"] > 0)
     ruled_out = table["high"] < table["smallest_effect"].fillna(-np.inf)
@@ -268,22 +266,15 @@ def read_back(plan: pd.DataFrame, arms: pd.DataFrame, results: pd.DataFrame) -> 
 
 
 def _difference(own: pd.DataFrame, figure: str, ratio: float) -> dict[str, Any]:
-    """Return the difference between the arms, and whether these are as large as planned."""
-    arms = {"control": LEFT_ALONE, "treatment": TREATED, "variant": "arm"}
-    sizes = SampleRatio(ratio).analyze(own[["arm"]], **arms)
-    known = {"customers": len(own), "mismatch": sizes.pvalue}
-    if own[figure].nunique() == 1:
-        same = own[figure].iloc[0]
-        return known | {"treated": same, "left_alone": same, "difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
-    found = Mean(figure, varying(own, figure)).analyze(own, **arms)
-    return known | {
-        "treated": found.treatment,
-        "left_alone": found.control,
-        "difference": found.effect_size,
-        "low": found.effect_size_ci_lower,
-        "high": found.effect_size_ci_upper,
-        "p": found.pvalue,
-    }
+    """Return tea-tasting's difference between the arms, and whether these are as large as planned.
+
+    Where the figure is the same for everybody, the interval is missing.
+    """
+    arms, values = {"control": LEFT_ALONE, "treatment": TREATED, "variant": "arm"}, own.astype({figure: float})
+    with np.errstate(invalid="ignore"):
+        found = Mean(figure, varying(own, figure)).analyze(values, **arms)
+    mismatch = SampleRatio(ratio).analyze(own[["arm"]], **arms).pvalue
+    return found._asdict() | {"customers": len(own), "mismatch": mismatch}
 
 
 def lessons(learnt: Iterable[Mapping[str, Any]]) -> tuple[dict[int, str], str]:
@@ -310,20 +301,9 @@ def lessons(learnt: Iterable[Mapping[str, Any]]) -> tuple[dict[int, str], str]:
     >>> sentence
     'Of 1 action tested so far, 1 held.'
     """
-    found = {row["segment"]: (row, test) for test in learnt for row in test["segments"]}
-    words = {segment: _in_words(row, test) for segment, (row, test) in found.items()}
-    counts = pd.Series([row["verdict"] for row, _ in found.values()], dtype=str).value_counts()
-    said = {"held": "held", "wrong": "did not hold", "open": "not decided", "spoilt": "spoilt by unequal arms"}
-    parts = [f"{counts[verdict]} {what}" for verdict, what in said.items() if verdict in counts]
+    found = {row["segment"]: {**test, **row} for test in learnt for row in test["segments"]}
+    counts = Counter(row["verdict"] for row in found.values())
+    parts = [f"{counts[verdict]} {said['actions']}" for verdict, said in VERDICTS.items() if verdict in counts]
     tested = f"{len(found)} action{'s' if len(found) != 1 else ''}"
+    words = {segment: _WORDS.learnt(row, row["figure"] in SHARES).strip() for segment, row in found.items()}
     return words, f"Of {tested} tested so far, {listed(parts)}." if found else ""
-
-
-def _in_words(row: Mapping[str, Any], test: Mapping[str, Any]) -> str:
-    share = row["figure"] in SHARES
-    means = [percent(row[arm]) if share else number(row[arm]) for arm in ("treated", "left_alone")]
-    low, high = (number(row[end] * 100, 2) if share else number(row[end]) for end in ("low", "high"))
-    early = " (read before its time)" if test["forced"] else ""
-    unit = " points" if share else ""
-    verdict = f"Tested in {test['run']}{early}: {_WORDS[row['verdict']]}"
-    return f"{verdict}: {means[0]} with it, {means[1]} without, a difference of {low} to {high}{unit}."

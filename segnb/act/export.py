@@ -16,9 +16,10 @@ from sklearn.tree import DecisionTreeClassifier
 from segnb.act.campaign import arms_of, plan_folder, read_plan
 from segnb.act.experiment import LEFT_ALONE
 from segnb.data import read_customers
+from segnb.data.engines import connect
 from segnb.errors import DataError
 from segnb.history.numbering import names_of, numbered_alike
-from segnb.history.score_in_engine import feature_table, least, squared_distance
+from segnb.history.score_in_engine import feature_table, placed_nearest
 from segnb.history.snapshots import snapshot_of
 from segnb.interpret import describe_by_rules
 from segnb.iterate import Snapshot
@@ -60,16 +61,20 @@ def segment_sql(snapshot: Snapshot, customer_id: str, names: Mapping[int, str], 
         If a step of the pipeline has no expression (the quantile transform).
     """
     kinds = {name: "int64" if is_number(snapshot.customers[name]) else "string" for name in snapshot.columns}
-    table = ibis.table({customer_id: "string"} | kinds, name="customers")
+    engine = connect()
+    engine.create_table("customers", schema=ibis.schema({customer_id: "string"} | kinds))
+    table = engine.table("customers")
+    features = feature_table(table, customer_id, snapshot.columns, near=snapshot.pipeline)
+    placed = placed_nearest(features, snapshot.model.cluster_centers_, customer_id)
     called = [f"-- {number}: {' '.join(names[number].split())}" for number in snapshot.numbers]
     head = "\n".join(["-- The run's own segments: the nearest centre, exactly.", *called])
-    queries = {head: _nearest(table, customer_id, snapshot)}
+    queries = {head: placed.select(customer_id, segment=placed.place.cases(*enumerate(snapshot.numbers)))}
     rules = describe_by_rules(snapshot.customers[snapshot.columns], snapshot.own[0], seed=seed)
     if rules.tree:
         medians = snapshot.customers[snapshot.columns].median(numeric_only=True)
         words = f"-- A short way: {percent(rules.fidelity)} of each segment right on customers it has not seen."
         queries[words] = table.select(customer_id, segment=_branch(rules.tree, table, medians, 0))
-    plain = {words: str(ibis.to_sql(query, dialect="duckdb")) for words, query in queries.items()}
+    plain = {words: str(ibis.to_sql(query)) for words, query in queries.items()}
     return {dialect: "\n\n".join(_in_dialect(plain, dialect)) + "\n" for dialect in DIALECTS}
 
 
@@ -77,19 +82,6 @@ def _in_dialect(queries: Mapping[str, str], dialect: str) -> Iterator[str]:
     """Yield DuckDB's queries as another dialect writes them, each under its comment."""
     for words, query in queries.items():
         yield f"{words}\n{sqlglot.transpile(query, read='duckdb', write=dialect, pretty=True)[0]};"
-
-
-def _nearest(table: ibis.Table, customer_id: str, snapshot: Snapshot) -> ibis.Table:
-    """Return the number of the nearest centre; the first of two that are as near."""
-    features = feature_table(table, customer_id, snapshot.pipeline, snapshot.columns)
-    squares = {
-        f"d{number}": squared_distance(features, "f", centre)
-        for number, centre in zip(snapshot.numbers, snapshot.model.cluster_centers_)
-    }
-    apart = features.select(customer_id, **squares).view()
-    smallest = least([apart[name] for name in squares])
-    nearest = ibis.cases(*((apart[name] == smallest, int(name[1:])) for name in squares))
-    return apart.select(customer_id, segment=nearest)
 
 
 def _branch(tree: DecisionTreeClassifier, table: ibis.Table, medians: pd.Series, node: int) -> ibis.Value | int:
@@ -148,9 +140,7 @@ def for_target(customers: pd.DataFrame, target: str) -> tuple[dict[str, pd.DataF
     ids = {kind: header for kind, header in wanted["ids"].items() if kind in customers}
     if not ids:
         needed = " or ".join(f"--{kind} COLUMN" for kind in wanted["ids"])
-        raise DataError(
-            f"{target}: knows customers by {listed(list(wanted['ids']))}; say where that stands with {needed}"
-        )
+        raise DataError(f"{target}: knows customers by {' or '.join(wanted['ids'])}; name that column with {needed}")
     known = customers.assign(**{kind: _normal(customers[kind], kind) for kind in ids})
     known = known[(known[list(ids)] != "").any(axis=1)]
     for kind in ids:
@@ -163,16 +153,11 @@ def for_target(customers: pd.DataFrame, target: str) -> tuple[dict[str, pd.DataF
         known = known[known["arm"] != LEFT_ALONE]
         called = f"{target}-" + known["slug"]
     if wanted.get("hashed"):
-        known = known.assign(**{kind: known[kind].map(_hashed) for kind in ids})
+        hashes = known[list(ids)].map(lambda text: text and hashlib.sha256(text.encode()).hexdigest())
+        known = known.assign(**hashes)
     headers = ids | wanted["fields"]
-    fit = _fit(known.assign(tags=_tags(known)), wanted)[list(headers)].rename(columns=headers)
+    fit = _fit(known, wanted)[list(headers)].rename(columns=headers)
     return {name: part for name, part in fit.groupby(called)}, without
-
-
-def _tags(customers: pd.DataFrame) -> pd.Series:
-    """Return segment and arm as tags, split by commas."""
-    arms = (", segnb-" + customers["arm"].str.replace(" ", "-")).where(customers["arm"] != "", "")
-    return "segnb-" + customers["slug"] + arms
 
 
 def _normal(values: pd.Series, kind: str) -> pd.Series:
@@ -187,16 +172,13 @@ def _normal(values: pd.Series, kind: str) -> pd.Series:
     return text
 
 
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest() if text else ""
-
-
 def _fit(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a table that holds no formula and, where the target splits texts at commas, none of these in names."""
+    """Return a table with segment and arm as tags that holds no formula and, where wanted, no commas in names."""
     safe = safe_csv(table)
     phones = {"phone": table["phone"]} if "phone" in table else {}
     names = safe["name"].str.replace(",", "") if wanted.get("plain") else safe["name"]
-    return safe.assign(name=names, **phones)
+    arms = (", segnb-" + table["arm"].str.replace(" ", "-")).where(table["arm"] != "", "")
+    return safe.assign(name=names, tags="segnb-" + table["slug"] + arms, **phones)
 
 
 def pieces(table: pd.DataFrame, wanted: Mapping[str, Any]) -> Iterator[bytes]:
@@ -209,16 +191,16 @@ def pieces(table: pd.DataFrame, wanted: Mapping[str, Any]) -> Iterator[bytes]:
         `bytes` and `rows`: the most that a file may have; without them there is one piece.
 
     >>> [piece.count(b"\\n") for piece in pieces(pd.DataFrame({"id": range(5)}), {"rows": 2})]
-    [3, 3, 2]
+    [3, 2, 3]
     """
-    rows = min(wanted.get("rows", len(table)), max(len(table), 1))
-    whole = [
-        table.iloc[begin : begin + rows].to_csv(index=False).encode() for begin in range(0, max(len(table), 1), rows)
-    ]
-    if rows > 1 and max(map(len, whole)) > wanted.get("bytes", float("inf")):
-        yield from pieces(table, {**wanted, "rows": rows // 2})
+    whole = table.to_csv(index=False).encode()
+    fits = len(table) <= wanted.get("rows", np.inf) and len(whole) <= wanted.get("bytes", np.inf)
+    if fits or len(table) < 2:
+        yield whole
     else:
-        yield from whole
+        half = -(-len(table) // 2)
+        yield from pieces(table[:half], wanted)
+        yield from pieces(table[half:], wanted)
 
 
 def customers_to_export(run: Run, contacts: Mapping[str, str]) -> pd.DataFrame:
@@ -243,27 +225,20 @@ def customers_to_export(run: Run, contacts: Mapping[str, str]) -> pd.DataFrame:
     DataError
         If a column is not there.
     """
-    now, as_of = run.read("segments.parquet").rename(index=str).round({"confidence": 3}), _as_of(run)
-    earlier = numbered_alike(run)
-    since, there = pd.Series(as_of, index=now.index), pd.Series(True, index=now.index)
-    before = [each.read("segments.parquet")["segment"].rename(index=str).reindex(now.index) for each in earlier]
-    for each, segments in zip(earlier, before):
-        there &= segments == now["segment"]
-        since = since.mask(there, _as_of(each))
-    arms = arms_of(run, read_plan(run))["arm"].rename(index=str) if plan_folder(run).exists() else pd.Series(dtype=str)
+    now, runs = run.read("segments.parquet").round({"confidence": 3}), [run, *numbered_alike(run)]
+    past = [each.read("segments.parquet")["segment"].rename(each.read("prepare.json")["as_of"] or "") for each in runs]
+    past = pd.concat(past, axis=1).reindex(now.index)
+    stayed = past.eq(past.iloc[:, 0], axis=0).astype(int).cumprod(axis=1)
+    arms = arms_of(run, read_plan(run))["arm"] if plan_folder(run).exists() else pd.Series(dtype=str)
     return now.assign(
-        id=now.index,
+        id=now.index.astype(str),
         name=now["segment"].map(names_of(run)),
         slug="segment-" + now["segment"].astype(str),
         arm=arms.reindex(now.index).fillna(""),
-        previous=before[0].astype("Int64") if before else "",
-        since=since,
+        previous=past.iloc[:, 1].astype("Int64") if len(runs) > 1 else "",
+        since=stayed.iloc[:, ::-1].idxmax(axis=1),
         **_contacts(run, contacts, now.index),
     )
-
-
-def _as_of(run: Run) -> str:
-    return run.read("prepare.json")["as_of"] or ""
 
 
 def _contacts(run: Run, contacts: Mapping[str, str], ids: pd.Index) -> dict[str, pd.Series]:
@@ -301,33 +276,35 @@ def write_export(
     """
     if target not in {*TARGETS, "sql"}:
         raise DataError(f"{target}: no such target; allowed are {', '.join(TARGETS)} and sql")
-    if target == "sql":
-        files, without = _sql_files(run), 0
-    else:
-        customers = customers_to_export(run, contacts)
-        tables, without = for_target(customers, target)
-        _check_personal(customers, target, personal)
-        files = {}
-        for called, table in tables.items():
-            parts = list(pieces(table, TARGETS[target]))
-            ends = [f"-{number}" for number in range(1, len(parts) + 1)] if len(parts) > 1 else [""]
-            files |= {f"{run.name}.{called}{end}.csv": part for end, part in zip(ends, parts)}
+    files, without = (_sql_files(run), 0) if target == "sql" else _files(run, target, contacts, personal)
     with new_folder(folder) as beside:
         for name, content in files.items():
             (beside / name).write_bytes(content)
     return [folder / name for name in files], without
 
 
+def _files(run: Run, target: str, contacts: Mapping[str, str], personal: bool) -> tuple[dict[str, bytes], int]:
+    """Return files by their names, and how many customers are not in them."""
+    customers = customers_to_export(run, contacts)
+    tables, without = for_target(customers, target)
+    _check_personal(customers, target, personal)
+    files = {}
+    for called, table in tables.items():
+        parts = list(pieces(table, TARGETS[target]))
+        ends = [f"-{number}" for number in range(1, len(parts) + 1)] if len(parts) > 1 else [""]
+        files |= {f"{run.name}.{called}{end}.csv": part for end, part in zip(ends, parts)}
+    return files, without
+
+
 def _check_personal(customers: pd.DataFrame, target: str, personal: bool) -> None:
     """Refuse to write what tells who somebody is, unless that was asked for."""
-    named = [kind for kind in TARGETS[target]["ids"] if kind in ("email", "phone") and kind in customers]
-    if "id" in TARGETS[target]["ids"] and customers["id"].str.fullmatch(_MAIL).any():
+    ids = TARGETS[target]["ids"]
+    named = [kind for kind in ("email", "phone") if kind in ids and kind in customers]
+    if "id" in ids and customers["id"].str.fullmatch(_MAIL).any():
         named.append("ids that are e-mail addresses")
     if named and not personal:
-        what = listed(named)
-        raise DataError(
-            f"{target}: {len(customers):,} customers with {what} would be written; say --yes if they may be"
-        )
+        what = f"{len(customers):,} customers with {listed(named)}"
+        raise DataError(f"{target}: {what} would be written; say --yes if they may be")
 
 
 def _sql_files(run: Run) -> dict[str, bytes]:

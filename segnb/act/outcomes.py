@@ -12,12 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from segnb.tables import as_labels, dummies, holm
-from segnb.text import listed, percent
+from segnb.text import prose, sentences
 
-_BESIDE = {"one mean": "one mean for everybody", "quintiles": "quintiles of recency, frequency and monetary value"}
-"""What segments are compared with, in few words and in more."""
-
-_CODED = {"buyers": "who would order", "spend": "how much they would spend"}
+_WORDS = prose(__file__)
 
 _FOLDS = 10
 
@@ -114,7 +111,7 @@ def predictive_gain(followed: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     }
     folds = KFold(min(_FOLDS, len(followed)), shuffle=True, random_state=seed)
     rows = []
-    for outcome in _CODED:
+    for outcome in ("buyers", "spend"):
         truth = followed[outcome].to_numpy(dtype=float)
         errors = {
             kind: (truth - cross_val_predict(model, table, truth, cv=folds)) ** 2
@@ -155,13 +152,4 @@ def predictive_sentence(gains: pd.DataFrame, days: int) -> str:
     >>> predictive_sentence(pd.DataFrame([row]), 90)
     'Segments of 90 days ago predicted who would order better than one mean for everybody (20% less error).'
     """
-    said = []
-    for outcome, rows in gains.groupby("outcome", sort=False):
-        beside = [f"{row.verdict} than {_BESIDE[row.compared_with]} ({_error(row.gain)})" for row in rows.itertuples()]
-        who = "They" if said else f"Segments of {days} days ago"
-        said.append(f"{who} predicted {_CODED[outcome]} {listed(beside)}.")
-    return " ".join(said)
-
-
-def _error(gain: float) -> str:
-    return f"{percent(abs(gain))} {'less' if gain >= 0 else 'more'} error"
+    return " ".join(sentences(_WORDS.predicted(gains.to_dict("records"), days)))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from segnb.choose_k.separation import MIXTURES
 from segnb.errors import DataError
 from segnb.tables import COMES_BACK, FOUND_AGAIN
-from segnb.text import IS, Finding, category_of, label, listed, percent
+from segnb.text import IS, Finding, category_of, listed, prose, sentences
 
 _CHANCE, _DEEP, _BESIDE_REFERENCE = 0.1, 0.65, 0.65
 """The most that a valley may have: p, depth, and depth as a share of what references without groups show."""
@@ -31,6 +31,8 @@ _FEW_DRAWS = 20
 
 _FEW_CUSTOMERS = 50
 """Among fewer customers a valley can hardly be told from chance."""
+
+_WORDS = prose(__file__)
 
 _VERDICTS = yaml.safe_load(Path(__file__).with_name("verdicts.yaml").read_text(encoding="utf-8"))
 """By verdict `meaning` and `advice`, in which {k} stands for the number of segments, and what is found again."""
@@ -134,14 +136,15 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken
     valley = _largest(separated & large)
     agreed = _agreed(table, large, valley)
     structure = max(valley, agreed) > 1
-    suggested, why = _suggest(tried, large, valley, agreed)
+    suggested = _suggest(tried, large, valley, agreed)
     chosen = k or suggested
     row = tried.loc[chosen]
     back = row[["prediction_strength", "stability"]].min() >= COMES_BACK
     verdict = ("natural" if separated[chosen] else "reproducible") if back else "constructed"
-    given = [f"k = {k} {_given(taken_from)}; the evidence alone suggests k = {suggested}."] if k else []
-    reasons = [*_groups(tried, valley, agreed), *given, why, *_too_small(separated, large, valley, min_share)]
-    reasons += [_figures(row, chosen), *_finer(table, large, chosen)]
+    found = {"valley": valley, "agreed": agreed, "suggested": suggested, "ruled_out": _largest(separated & ~large)}
+    asked = {"given": k, "taken_from": taken_from, "min_share": min_share, "chosen": chosen}
+    figures = {"at_valley": table.loc[valley], "row": row, "finer": _finer(table, large, chosen)}
+    reasons = _WORDS.reasons(**found, **asked, **figures, any_large=large.any())
     favourites = _favourites(table)
     other = [f"By itself, {name} would choose k = {each}." for name, each in favourites.items() if each != chosen]
     return Choice(
@@ -152,16 +155,12 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken
         separated=bool(separated[chosen]),
         nearest=row[_PAIR].astype(int).tolist(),
         depth=float(row["valley_depth"]),
-        reasons=reasons,
+        reasons=sentences(reasons),
         disagreement=other or [f"All figures that name a k favour k = {chosen}."],
         favourites=favourites,
         overridden=bool(k),
         taken_from=taken_from if k else "",
     )
-
-
-def _given(taken_from: str) -> str:
-    return f"was taken over from {taken_from}" if taken_from else "was set by hand"
 
 
 def _separated(tried: pd.DataFrame) -> pd.Series:
@@ -190,51 +189,17 @@ def _possible(table: pd.DataFrame, large: pd.Series, k: int) -> bool:
     return 1 < k < table.index.max() and bool(large[k])
 
 
-def _suggest(tried: pd.DataFrame, large: pd.Series, valley: int, agreed: int) -> tuple[int, str]:
-    """Return the k that the evidence supports, and why in a sentence."""
-    if agreed > 1:
-        return agreed, f"k = {agreed} is the number on which the likelihoods agree."
-    if valley > 1:
-        return valley, f"k = {valley} is the largest number with a valley between every two segments."
+def _suggest(tried: pd.DataFrame, large: pd.Series, valley: int, agreed: int) -> int:
+    """Return the k that the evidence supports; without groups the most reproducible one."""
     fitting = tried[large] if large.any() else tried
-    k = int((fitting["prediction_strength"] + fitting["stability"]).idxmax())
-    note = "" if large.any() else ", of sizes that are too small at every k"
-    return k, f"Without groups any k is a convenience; k = {k} is the most reproducible one{note}."
+    most = int((fitting["prediction_strength"] + fitting["stability"]).idxmax())
+    return next((k for k in (agreed, valley) if k > 1), most)
 
 
-def _groups(tried: pd.DataFrame, valley: int, agreed: int) -> list[str]:
-    """Return what the two kinds of evidence say of groups, in sentences."""
-    said = "At no k is there a valley between every two segments: somewhere one goes over into another."
-    if valley > 1:
-        (one, other), share = tried.loc[valley, _PAIR].astype(int), percent(tried.loc[valley, "valley_depth"])
-        said = (
-            f"Every two of {valley} segments have a valley between them, the shallowest between {one} and {other}, "
-            f"with {share} as many customers in the middle as at the sparser centre."
-        )
-    likely = f"agree on k = {agreed}" if agreed > 1 else "do not agree on a k"
-    return [said, f"The likelihoods of round groups {likely}."]
-
-
-def _too_small(separated: pd.Series, large: pd.Series, valley: int, min_share: float) -> list[str]:
-    """Return a sentence on a larger k with valleys that leaves a segment below the smallest share."""
-    ruled_out = _largest(separated & ~large)
-    if ruled_out <= valley:
-        return []
-    return [f"k = {ruled_out} has valleys too, but leaves a segment below {min_share:.0%}: see it with min_share."]
-
-
-def _figures(row: pd.Series, k: int) -> str:
-    return (
-        f"With k = {k}, other samples of customers give the same segments with a prediction strength of "
-        f"{row['prediction_strength']:.2f} and a stability of {row['stability']:.2f}."
-    )
-
-
-def _finer(table: pd.DataFrame, large: pd.Series, chosen: int) -> list[str]:
-    """Return a sentence on a larger k that one source names: the classification likelihood or the best mixture."""
+def _finer(table: pd.DataFrame, large: pd.Series, chosen: int) -> int:
+    """Return a larger k that one source names, the classification likelihood or the best mixture; 0 for none."""
     named = {int(table["classification"].idxmin()), _best_mixture(table)}
-    finer = sorted(k for k in named if k > chosen and _possible(table, large, k))
-    return [f"One likelihood names k = {k}, so finer groups may exist; see them with -p k={k}." for k in finer[:1]]
+    return min((k for k in named if k > chosen and _possible(table, large, k)), default=0)
 
 
 def _best_mixture(table: pd.DataFrame) -> int:
@@ -291,13 +256,8 @@ def summary(choice: Choice, stability: pd.DataFrame) -> str:
     weak = [str(segment) for segment in stability.loc[stability["jaccard"] < FOUND_AGAIN, "segment"]]
     named = f"segment {weak[0]}" if len(weak) == 1 else f"segments {listed(weak)}"
     words = _VERDICTS[_kind(choice.verdict, choice.structure)]
-    sentences = [
-        words["advice"].format(k=choice.k),
-        words["not found" if weak else "all found"].format(weak=named),
-    ]
-    if choice.overridden:
-        sentences.append(f"This number of segments {_given(choice.taken_from)}.")
-    return " ".join(sentences)
+    advice, again = words["advice"].format(k=choice.k), words["not found" if weak else "all found"].format(weak=named)
+    return " ".join(sentences(_WORDS.summary(choice=choice, advice=advice, again=again)))
 
 
 def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[str]:
@@ -321,14 +281,8 @@ def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[st
     within = X[yes].groupby(np.asarray(labels)).var(ddof=0).mul(pd.Series(labels).value_counts(), axis=0).sum()
     left = within / len(X) / X[yes].var(ddof=0)
     alone = dict.fromkeys(category_of(name) for name in left.index[left < _ALONE])
-    said = [
-        f"{label(name)} alone makes a segment: within the segments hardly anybody differs in it. If it tells what came "
-        "of a customer, as a churn flag does, name it in outcomes."
-        for name in alone
-    ]
-    if any(IS in name for name in X) and not choice.structure:
-        said.append("Groups of categories only are not seen here; latent classes (step 3, extra latent) see them.")
-    return said
+    unseen = any(IS in name for name in X) and not choice.structure
+    return sentences(_WORDS.about_columns(alone=alone, unseen=unseen))
 
 
 def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _FEW_DRAWS) -> str:
@@ -350,23 +304,7 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
     >>> limits(table, decide(table), columns=2)[:33]
     'All of this is said of 2 columns '
     """
-    row = evidence.set_index("k").loc[choice.k]
-    sentences = [
-        f"All of this is said of {columns} column{'s' if columns > 1 else ''} and of groups as k-means makes them, "
-        "round and of similar width; other columns, or groups of other shapes, are another question.",
-        f"{percent(row['below_zero_share'])} of the customers lie nearer to a neighbouring segment than to their own.",
-    ]
-    if row["rows"] < row["all_rows"]:
-        sentences.append(
-            f"The figures were computed on a random {int(row['rows']):,} of the {int(row['all_rows']):,} customers; "
-            "segments much rarer than the smallest share can be missed."
-        )
-    if n_boot < _FEW_DRAWS:
-        sentences.append(f"Only {n_boot} pairs of samples were drawn, so that one more may change the verdict.")
-    if choice.k == evidence["k"].max():
-        sentences.append(f"k = {choice.k} is the largest that was tried; a wider range may support more segments.")
-    other = sorted({*choice.favourites.values()} - {choice.k})
-    if other:
-        sentences.append(f"Single figures would have chosen {listed([str(each) for each in other])}.")
-    sentences.append("Whether the segments pay is not in any of these figures: only acting on them will tell.")
-    return " ".join(sentences)
+    row, k_max = evidence.set_index("k").loc[choice.k], evidence["k"].max()
+    other = [str(k) for k in sorted({*choice.favourites.values()} - {choice.k})]
+    few = n_boot if n_boot < _FEW_DRAWS else 0
+    return " ".join(sentences(_WORDS.limits(k=choice.k, k_max=k_max, row=row, columns=columns, few=few, other=other)))

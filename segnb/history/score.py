@@ -21,7 +21,7 @@ from segnb.history.snapshots import snapshot_of
 from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import writable, write_whole
-from segnb.prepare import check_columns_used, inputs
+from segnb.prepare import check_columns_used
 from segnb.runs.store import Run, write_csv
 from segnb.text import listed, percent
 
@@ -132,10 +132,9 @@ def score_customers(run: Run, customers: pd.DataFrame) -> Scores:
     raw = customers[snapshot.columns]
     _check_kinds(raw, snapshot.customers)
     check_columns_used(raw.select_dtypes(["number", "bool"]), "score")
-    used = inputs(raw)
     drops = run.read("prepare.json")["settings"]["missing"] == "drop"
     dropped = (raw.isna().any(axis=1) & drops).to_numpy()
-    table = _score_blocks(snapshot, used, dropped)
+    table = _score_blocks(snapshot, raw, dropped)
     notes = _notes(customers, snapshot.customers, snapshot.columns, int(dropped.sum()))
     if beyond := int((table["segment"].isna() & ~dropped).sum()):
         notes.append(f"Without a segment because of a value that has no logarithm: {beyond:,}.")

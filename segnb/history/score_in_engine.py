@@ -26,58 +26,34 @@ from segnb.tables import LARGEST, MISSING
 _Column = ibis.expr.types.NumericValue
 
 
-def feature_columns(table: ibis.Table, pipeline: Pipeline, columns: Sequence[str]) -> list[_Column]:
-    """Return the features that a pipeline makes of a table's columns, as expressions in their order.
+def feature_table(table: ibis.Table, customer_id: str, columns: Sequence[str], **pipelines: Pipeline) -> ibis.Table:
+    """Return the id and the features that pipelines make of a table's columns, each step a subquery of its own.
 
     Parameters
     ----------
     table : ibis.Table
         One row per customer, original units; NULL and NaN are missing.
-    pipeline : Pipeline
-        As fitted by `segnb.prepare.prepare`.
-    columns : sequence of str
-        The columns that it was fitted to.
-
-    Returns
-    -------
-    list of ibis columns
-        As many as the pipeline makes, flags of missing values last.
-
-    Raises
-    ------
-    DataError
-        If a step has no expression (the quantile transform).
-    """
-    features, steps = _steps(table, pipeline, columns)
-    for apply, step, count in steps:
-        features[:count] = [apply(step, place, feature) for place, feature in enumerate(features[:count])]
-    return features
-
-
-def feature_table(table: ibis.Table, customer_id: str, pipeline: Pipeline, columns: Sequence[str]) -> ibis.Table:
-    """Return the id and the features f_0, f_1, … of `feature_columns`, each step a subquery of its own, short to read.
-
-    Parameters
-    ----------
-    table : ibis.Table
-        One row per customer, original units; NULL is missing.
     customer_id : str
         The column with the customer's id.
-    pipeline : Pipeline
-        As fitted by `segnb.prepare.prepare`.
     columns : sequence of str
-        The columns that it was fitted to.
+        The columns that the pipelines were fitted to.
+    **pipelines : Pipeline
+        As fitted by `segnb.prepare.prepare`; the features of `near` are called near_0, near_1, …, flags of missing
+        values last.
 
     Raises
     ------
     DataError
         If a step has no expression (the quantile transform).
     """
-    begun, steps = _steps(table, pipeline, columns)
-    features = table.select(customer_id, **{f"f_{place}": each for place, each in enumerate(begun)}).view()
-    for apply, step, count in steps:
-        changed = {f"f_{place}": apply(step, place, features[f"f_{place}"]) for place in range(count)}
-        features = features.mutate(**changed).view()
+    spaces = {kind: _steps(table, pipeline, columns) for kind, pipeline in pipelines.items()}
+    begun = {f"{kind}_{place}": each for kind, (own, _) in spaces.items() for place, each in enumerate(own)}
+    features = _apart(table.select(customer_id, **begun))
+    for kind, (_own, steps) in spaces.items():
+        for apply, step, count in steps:
+            names = [f"{kind}_{place}" for place in range(count)]
+            changed = {name: apply(step, place, features[name]) for place, name in enumerate(names)}
+            features = _apart(features.mutate(**changed))
     return features
 
 
@@ -198,18 +174,11 @@ def score_expression(
     """
     columns, centres = snapshot.columns, snapshot.model.cluster_centers_
     kept = table.filter([_known(table[name]).notnull() for name in columns]) if drop_missing else table
-    plain = unclipped(snapshot.pipeline)
-    spaces = {"near": feature_columns(kept, snapshot.pipeline, columns), "plain": feature_columns(kept, plain, columns)}
-    named = {f"{kind}_{place}": each for kind, features in spaces.items() for place, each in enumerate(features)}
-    features = _apart(kept.select(kept[customer_id], **named))
-    squares = {f"d{j}": squared_distance(features, "near", centre) for j, centre in enumerate(centres)}
-    reach = least([squared_distance(features, "plain", centre) for centre in centres])
-    squared = _apart(features.select(customer_id, **squares, reach=reach))
-    nearest = _apart(squared.mutate(least=least([squared[name] for name in squares])))
-    first = ibis.cases(*((nearest[name] == nearest.least, j) for j, name in enumerate(squares)), else_=0)
-    placed = _apart(nearest.mutate(place=nearest.least.isnull().ifelse(ibis.null("int64"), first)))
-    others = [(placed.place == j).ifelse(_FAR, placed[name]) for j, name in enumerate(squares)]
-    roots = {"one": placed.least.sqrt(), "two": least(others).sqrt(), "reach": placed.reach.sqrt()}
+    features = feature_table(kept, customer_id, columns, near=snapshot.pipeline, plain=unclipped(snapshot.pipeline))
+    reach = _least([_squared_distance(features, "plain", centre) for centre in centres])
+    placed = placed_nearest(features, centres, customer_id, reach.name("reach"))
+    others = [(placed.place == j).ifelse(_FAR, placed[f"d{j}"]) for j in range(len(centres))]
+    roots = {"one": placed.least.sqrt(), "two": _least(others).sqrt(), "reach": placed.reach.sqrt()}
     apart = _apart(placed.select(customer_id, "place", **roots))
     both = apart.one + apart.two
     return apart.select(
@@ -221,6 +190,24 @@ def score_expression(
     )
 
 
+def placed_nearest(features: ibis.Table, centres: np.ndarray, *kept: str | ibis.Value) -> ibis.Table:
+    """Return squared distances to centres, d0, d1, …, the `least` of them and its `place`, the first of equal ones.
+
+    Parameters
+    ----------
+    features : ibis.Table
+        Features near_0, near_1, … of `feature_table`.
+    centres : array of shape (n_segments, n_features)
+    *kept : str or ibis column
+        What else to keep, such as the id.
+    """
+    squares = {f"d{j}": _squared_distance(features, "near", centre) for j, centre in enumerate(centres)}
+    squared = _apart(features.select(*kept, **squares))
+    nearest = _apart(squared.mutate(least=_least([squared[name] for name in squares])))
+    place = ibis.cases(*((nearest[name] == nearest.least, j) for j, name in enumerate(squares)))
+    return _apart(nearest.mutate(place=place))
+
+
 def _apart(table: ibis.Table) -> ibis.Table:
     """Return a table that stays a subquery of its own: merged into one, the expressions would double at every step.
 
@@ -229,14 +216,14 @@ def _apart(table: ibis.Table) -> ibis.Table:
     return table.limit(2**62) if table.get_backend().name == "postgres" else table.view()
 
 
-def squared_distance(features: ibis.Table, kind: str, centre: np.ndarray) -> _Column:
+def _squared_distance(features: ibis.Table, kind: str, centre: np.ndarray) -> _Column:
     """Return the squared distance to a centre."""
     apart = [features[f"{kind}_{place}"] - float(value) for place, value in enumerate(centre)]
     squares = [each * each for each in apart]
     return sum(squares[1:], squares[0])
 
 
-def least(values: list[_Column]) -> _Column:
+def _least(values: list[_Column]) -> _Column:
     """Return the least of the values; engines want at least two for that."""
     return ibis.least(*values) if len(values) > 1 else values[0]
 

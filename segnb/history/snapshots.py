@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -40,77 +41,105 @@ def snapshot_of(run: Run) -> Snapshot:
     return Snapshot(customers, columns, run.read("prepare.skops"), run.read("model.skops"), numbers, run.name)
 
 
-def earlier_snapshot(run: Run, parameters: Parameters) -> tuple[Snapshot, list[str]]:
-    """Return the snapshot to compare with, and notes on it; a snapshot of nobody, and why, if there is none.
-
-    That is the run `previous`, or the run's own purchase log as of `lookback_days` earlier, prepared with the
-    same settings and cut into as many segments.
-
-    Parameters
-    ----------
-    run : Run
-        Steps 1 to 3 must be done.
-    parameters : Parameters
-        `previous`, `lookback_days`, `n_init` and `seed` are used.
-
-    Raises
-    ------
-    RunError
-        If an artifact is missing or damaged.
-    """
-    if parameters.previous:
-        return _if_comparable(run, snapshot_of(Run(parameters.previous)))
-    first_step, back = _first_step(run), f"{parameters.lookback_days} days earlier"
-    if not first_step.purchases:
-        return NOTHING_BEFORE, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
-    try:
-        found = _log_as_of(run, first_step, open_log(first_step), parameters.lookback_days, parameters)
-    except DataError as error:
-        return NOTHING_BEFORE, [f"The purchase log as of {back} cannot be compared with: {error}"]
-    if not found:
-        window = f"a window of {first_step.window_days} days, {back}"
-        return NOTHING_BEFORE, [f"The purchase log does not fill {window}; lower window_days or lookback_days."]
-    return found, []
-
-
-def replayed_snapshots(run: Run, parameters: Parameters) -> tuple[list[Snapshot], list[int], list[str]]:
-    """Return snapshots of the run's purchase log, a month apart, the earliest first, their ages in days, and notes.
-
-    As many months back as `replay_months` says and the log fills with a whole window; none, and why, where there is no
-    log or fewer than two months.
-
-    Parameters
-    ----------
-    run : Run
-        Steps 1 to 3 must be done.
-    parameters : Parameters
-        `replay_months`, `n_init` and `seed` are used.
-
-    Raises
-    ------
-    RunError
-        If an artifact is missing or damaged.
-    """
-    first_step = _first_step(run)
-    if not first_step.purchases or not parameters.replay_months:
-        return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
-    snapshots, ages, log = [snapshot_of(run)], [0], open_log(first_step)
-    for days in range(_MONTH, parameters.replay_months * _MONTH + 1, _MONTH):
-        try:
-            found = _log_as_of(run, first_step, log, days, parameters)
-        except DataError:
-            break
-        if not found:
-            break
-        snapshots.insert(0, found)
-        ages.append(days)
-    if len(snapshots) < 3:
-        return [], [], ["The purchase log is too short to be replayed; lower window_days to see further back."]
-    return snapshots, ages, []
-
-
 BEFORE = {"recency_days": "recency_before", "orders": "orders_before", "spend": "spend_before"}
 """What customers did up to the day from which they are followed, and what that is called beside what they did since."""
+
+
+class Past:
+    """What a run is compared with: an earlier run, or its own purchase log as it stood on earlier days.
+
+    The log is opened once, and the snapshot of each day is made once, whatever asks for them.
+
+    Parameters
+    ----------
+    run : Run
+        Steps 1 to 3 must be done.
+    parameters : Parameters
+        `previous`, `lookback_days`, `replay_months`, `n_init` and `seed` are used.
+
+    Raises
+    ------
+    RunError
+        If an artifact is missing or damaged.
+    """
+
+    def __init__(self, run: Run, parameters: Parameters):
+        self._run, self._parameters, self._made = run, parameters, run.read("prepare.json")
+        as_of = {"as_of": self._made["as_of"] or ""}  # the run's own day: the log may have grown since
+        self._settings = check_parameters(self._made["settings"] | as_of)
+        self._snapshots: dict[int, Snapshot] = {}
+
+    @cached_property
+    def _log(self) -> Purchases:
+        return open_log(self._settings)
+
+    def earlier(self) -> tuple[Snapshot, list[str]]:
+        """Return the snapshot to compare with, and notes on it; a snapshot of nobody, and why, if there is none.
+
+        That is the run `previous`, or the run's own purchase log as of `lookback_days` earlier, prepared with the
+        same settings and cut into as many segments.
+        """
+        if self._parameters.previous:
+            return _if_comparable(self._run, snapshot_of(Run(self._parameters.previous)))
+        if not self._settings.purchases:
+            return NOTHING_BEFORE, ["There is neither an earlier run (previous) nor a purchase log to compare with."]
+        days = self._parameters.lookback_days
+        try:
+            return self._log_as_of(days), []
+        except DataError as error:
+            return NOTHING_BEFORE, [f"The purchase log as of {days} days earlier cannot be compared with: {error}."]
+
+    def replayed(self) -> tuple[list[Snapshot], list[int], list[str]]:
+        """Return snapshots of the log, a month apart, the earliest first, their ages in days, and notes.
+
+        As many months back as `replay_months` says and the log fills with a whole window; none, and why, where there
+        is no log or fewer than two months.
+        """
+        months = self._parameters.replay_months
+        if not self._settings.purchases or not months:
+            return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
+        snapshots = [snapshot_of(self._run)]
+        with suppress(DataError):
+            for month in range(1, months + 1):
+                snapshots.insert(0, self._log_as_of(month * _MONTH))
+        if len(snapshots) < 3:
+            return [], [], ["The purchase log is too short to be replayed; lower window_days to see further back."]
+        return snapshots, [month * _MONTH for month in range(len(snapshots))], []
+
+    def followed(self, days: Iterable[int]) -> tuple[dict[int, pd.DataFrame], list[str]]:
+        """Return the customers of the log some days ago and what they did after that, and notes: see `followed`."""
+        days = sorted(set(days))
+        nobody = dict.fromkeys(days, pd.DataFrame(columns=["segment", *BEFORE.values(), "buyers", "orders", "spend"]))
+        if not self._settings.purchases:
+            return nobody, ["Without a purchase log nobody can be followed."]
+        try:
+            then = self._log_as_of(days[-1])
+        except DataError as error:
+            return nobody, [f"The purchase log is too short to follow customers for {days[-1]} days: {error}."]
+        now = snapshot_of(self._run).assign(then.customers)
+        matches = match_segments(then.own[0], now).dropna(subset=["previous", "current"])
+        segments = then.own[0].map(dict(zip(matches["previous"], matches["current"].astype(int))))
+        known = then.customers[list(BEFORE)].rename(columns=BEFORE).assign(segment=segments)
+        begin = date.fromisoformat(self._settings.as_of) - timedelta(days=days[-1])
+        return {each: known.join(did(self._settings, self._log, begin, each, known.index)) for each in days}, []
+
+    def _log_as_of(self, days: int) -> Snapshot:
+        """Return the run's log as of some days earlier, prepared and cut alike."""
+        if days not in self._snapshots:
+            self._snapshots[days] = self._cut_as_of(days)
+        return self._snapshots[days]
+
+    def _cut_as_of(self, days: int) -> Snapshot:
+        settings, made, cut = self._settings, self._made, self._parameters
+        source = load_customers(settings, days_earlier=days, categories=made["categories"], log=self._log)
+        if not source.full_window:
+            words = f"it does not fill a window of {settings.window_days} days by then"
+            raise DataError(f"{words}; lower window_days, or look less far back")
+        ready = prepare(source.table, made["columns"], **settings.model_dump(include=_PREPARING))
+        k = len(self._run.read("centres.csv"))
+        model = fit_segments(ready.features, k, n_init=cut.n_init, seed=cut.seed)
+        label = f"the same log as of {source.as_of}"
+        return Snapshot(ready.customers, ready.columns, ready.pipeline, model, label=label)
 
 
 def followed(run: Run, parameters: Parameters, days: Iterable[int]) -> tuple[dict[int, pd.DataFrame], list[str]]:
@@ -141,24 +170,7 @@ def followed(run: Run, parameters: Parameters, days: Iterable[int]) -> tuple[dic
     RunError
         If an artifact is missing or damaged.
     """
-    days, first_step = sorted(set(days)), _first_step(run)
-    nobody = pd.DataFrame(columns=["segment", *BEFORE.values(), "buyers", "orders", "spend"])
-    if not first_step.purchases:
-        return dict.fromkeys(days, nobody), ["Without a purchase log nobody can be followed."]
-    log, why = open_log(first_step), ""
-    try:
-        then = _log_as_of(run, first_step, log, days[-1], parameters)
-    except DataError as error:
-        then, why = None, f": {error}"
-    if not then:
-        note = f"The purchase log is too short to follow customers for {days[-1]} days{why}."
-        return dict.fromkeys(days, nobody), [note]
-    now = snapshot_of(run).assign(then.customers)
-    matches = match_segments(then.own[0], now).dropna(subset=["previous", "current"])
-    segments = then.own[0].map(dict(zip(matches["previous"], matches["current"].astype(int))))
-    known = then.customers[list(BEFORE)].rename(columns=BEFORE).assign(segment=segments)
-    begin = date.fromisoformat(first_step.as_of) - timedelta(days=days[-1])
-    return {each: known.join(did(first_step, log, begin, each, known.index)) for each in days}, []
+    return Past(run, parameters).followed(days)
 
 
 def did(settings: Parameters, log: Purchases, after: date, days: int, customers: pd.Index) -> pd.DataFrame:
@@ -184,24 +196,6 @@ def did(settings: Parameters, log: Purchases, after: date, days: int, customers:
     table = load_customers(settings.model_copy(update=window), log=log, categories=[]).table
     known = table.reindex(customers)[["orders", "spend"]].fillna(0.0)
     return known.assign(buyers=(known["orders"] > 0).astype(float))
-
-
-def _first_step(run: Run) -> Parameters:
-    """Return the settings of a run's first step, as of its own day: the log may have grown since."""
-    made = run.read("prepare.json")
-    return check_parameters(made["settings"] | {"as_of": made["as_of"] or ""})
-
-
-def _log_as_of(run: Run, first_step: Parameters, log: Purchases, days: int, parameters: Parameters) -> Snapshot | None:
-    """Return the run's log as of some days earlier, prepared and cut alike; None if it doesn't fill the window."""
-    made = run.read("prepare.json")
-    source = load_customers(first_step, days_earlier=days, categories=made["categories"], log=log)
-    prepared = prepare(source.table, made["columns"], **first_step.model_dump(include=_PREPARING))
-    k = len(run.read("centres.csv"))
-    model = fit_segments(prepared.features, k, n_init=parameters.n_init, seed=parameters.seed)
-    label = f"the same log as of {source.as_of}"
-    found = Snapshot(prepared.customers, prepared.columns, prepared.pipeline, model, label=label)
-    return found if source.full_window else None
 
 
 def _if_comparable(run: Run, previous: Snapshot) -> tuple[Snapshot, list[str]]:

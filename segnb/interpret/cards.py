@@ -12,12 +12,14 @@ import yaml
 from segnb.disclosure import door
 from segnb.errors import DataError
 from segnb.interpret.effects import level_marks
-from segnb.text import IS, category_of, escape, escape_markdown, figure, label, listed, percent, segment_colours
+from segnb.text import IS, category_of, figure, label, listed, prose, segment_colours
 
 _WORTH_A_NAME = 0.5
 """An effect below this Cohen's d names nothing: half a standard deviation, Cohen's medium effect."""
 
-_VOCABULARY = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
+_WORDS = prose(__file__)
+
+VOCABULARY = yaml.safe_load(Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8"))
 """Words for high and low values of the features, and what to try with the segments that they mark."""
 
 _WITHHELD = "Figures are withheld: they, or what follows from them, would tell of too few customers."
@@ -89,36 +91,14 @@ class Card:
     learnt: str = ""
 
     def __repr__(self) -> str:
-        marks = "".join(f"\n  - {mark}" for mark in self.marks)
-        return f"{self._heading()}\n{self._size()}{marks}\n  Try: {self.action}\n  Wrong if: {self.disproof}" + (
-            f"\n  {self.learnt}" if self.learnt else ""
-        )
+        return _WORDS.plain(self).strip()
 
     def _repr_html_(self) -> str:
-        marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
-        colour = segment_colours([self.segment])[self.segment]
-        return (
-            f'<div class="card" style="border-left: 6px solid {colour}; padding-left: 0.8rem">'
-            f"<h3>{escape(self._heading())}</h3><p>{escape(self._size())}</p><ul>{marks}</ul>"
-            f"<p><b>Try:</b> {escape(self.action)}</p><p><b>Wrong if:</b> {escape(self.disproof)}</p></div>"
-        )
-
-    def _heading(self) -> str:
-        return f"{self.segment} · {self.name}" + (" (draft name)" if self.drafted else "")
-
-    def _size(self) -> str:
-        value = "" if np.isnan(self.value_share) else f", {percent(self.value_share)} of the {label(self.value)}"
-        found = f"; {self.light} on other samples (Jaccard {self.jaccard:.2f})" if self.light else ""
-        sure = "" if np.isnan(self.confidence) else f"; mean confidence {self.confidence:.2f}"
-        return f"{self.customers:,} customers, {percent(self.share)}{value}{sure}{found}"
+        return _WORDS.html(self, segment_colours([self.segment])[self.segment]).strip()
 
     def markdown(self) -> str:
         """Return the card as Markdown, ready to paste; nothing in it is taken for markup."""
-        marks = "".join(f"- {escape_markdown(mark)}\n" for mark in self.marks)
-        return (
-            f"### {escape_markdown(self._heading())}\n\n{escape_markdown(self._size())}\n\n{marks}\n"
-            f"**Try:** {escape_markdown(self.action)}\n\n**Wrong if:** {escape_markdown(self.disproof)}\n"
-        )
+        return _WORDS.markdown(self)
 
     def to_dict(self) -> dict:
         """Return the card as plain types, ready for JSON; what is missing is None."""
@@ -178,27 +158,23 @@ def make_cards(
         raise DataError(f"names: there is no segment {', '.join(unknown)}; the segments are {known}")
     if levels is not None and len(levels):
         effects = pd.concat([effects, level_marks(door().disclosed(levels))], ignore_index=True)
-    seen = sizes.assign(value_share=sizes.get("value_share", np.nan), confidence=confidence)
+    found_again = pd.DataFrame(columns=["jaccard", "light"]) if stability is None else stability[["jaccard", "light"]]
+    seen = sizes.reindex(columns=["customers", "share", "value_share"]).assign(confidence=confidence).join(found_again)
     seen.loc[seen.index.isin(hidden), ["value_share", "confidence"]] = np.nan
     marks = {segment: _strongest(effects, segment) for segment in sizes.index if segment not in hidden}
     drafts = _draft_names(marks)
-    lights = {} if stability is None else stability[["jaccard", "light"]].to_dict("index")
     return [
         Card(
             segment=int(segment),
             name=names.get(segment) or drafts.get(segment, f"segment {segment}"),
             drafted=segment not in names,
-            customers=int(row.customers),
-            share=float(row.share),
-            value_share=float(row.value_share),
-            confidence=float(row.confidence),
             marks=_marks(marks[segment], profiles, segment) if segment in marks else [_WITHHELD],
-            **_action(marks.get(segment, [])),
             learnt=(learnt or {}).get(segment, "") if segment in marks else "",
             value=value,
-            **lights.get(segment, {}),
+            **_action(marks.get(segment, [])),
+            **figures,
         )
-        for segment, row in seen.iterrows()
+        for segment, figures in zip(seen.index, seen.fillna({"light": ""}).to_dict("records"))
     ]
 
 
@@ -227,8 +203,8 @@ def _word(feature: str, effect: float) -> str:
     >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9), _word(f"plan{IS}yearly", 0.7)
     ('frequent', 'mostly toys', 'low feature1', 'plan: yearly')
     """
-    if feature in _VOCABULARY["words"]:
-        return _VOCABULARY["words"][feature]["high" if effect > 0 else "low"]
+    if feature in VOCABULARY["words"]:
+        return VOCABULARY["words"][feature]["high" if effect > 0 else "low"]
     if IS in feature:
         return label(feature) if effect > 0 else f"seldom {label(feature)}"
     if feature.startswith("share_"):
@@ -238,7 +214,7 @@ def _word(feature: str, effect: float) -> str:
 
 def _theme(feature: str) -> str:
     plain = "category" if feature.startswith("share_") else category_of(feature)
-    return _VOCABULARY["words"].get(feature, {"theme": plain})["theme"]
+    return VOCABULARY["words"].get(feature, {"theme": plain})["theme"]
 
 
 def _strongest(effects: pd.DataFrame, segment: int) -> list[Mark]:
@@ -265,13 +241,13 @@ def _draft_names(marks: Mapping[int, list[Mark]]) -> dict[int, str]:
 def _action(strongest: list[Mark]) -> dict[str, Any]:
     """Return what to try for a segment with these marks, and the figure that would prove it wrong."""
     words = [_word(*mark) for mark in strongest]
-    known = [_VOCABULARY["actions"][word] for word in words if word in _VOCABULARY["actions"]]
+    known = [VOCABULARY["actions"][word] for word in words if word in VOCABULARY["actions"]]
     leading = [word.removeprefix("mostly ") for word in words if word.startswith("mostly ")]
-    shops = any(feature in _VOCABULARY["words"] or feature.startswith("share_") for feature, _ in strongest)
-    plain = _VOCABULARY["otherwise" if shops or not strongest else "elsewhere"]
-    chosen = [*known, _VOCABULARY["category"] if leading else plain][0]
+    shops = any(feature in VOCABULARY["words"] or feature.startswith("share_") for feature, _ in strongest)
+    plain = VOCABULARY["otherwise" if shops or not strongest else "elsewhere"]
+    chosen = [*known, VOCABULARY["category"] if leading else plain][0]
     action = chosen["try"].format(category="".join(leading[:1]), mark="".join(words[:1]))
-    figure = f"{_VOCABULARY['figures'][chosen['figure']]} in the next {chosen['days']} days"
+    figure = f"{VOCABULARY['figures'][chosen['figure']]} in the next {chosen['days']} days"
     disproof = f"{figure} is no higher than among {chosen['beside']}."
     return {"action": action, "disproof": disproof, "figure": chosen["figure"], "days": chosen["days"]}
 

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from segnb.errors import DataError
 from segnb.tables import as_labels, as_levels, as_table, dummies, is_number
-from segnb.text import IS, category_of, is_share, label, number, percent
+from segnb.text import IS, category_of, is_share, label, number, prose
 
 _COLUMNS = ["segment", "column", "role", "level", "mean", "median", "share", "overall", "overall_median", "lift"]
 
@@ -142,6 +142,8 @@ def _shares(column: pd.Series, segments: pd.Series) -> pd.DataFrame:
     return table.assign(overall=table["level"].map(counts.sum() / len(column)))
 
 
+_WORDS = prose(__file__)
+
 _LEAST_FIDELITY = 0.8
 """Below this cross-validated balanced accuracy no rule is shown."""
 
@@ -193,14 +195,7 @@ class Rules:
 
     def sentence(self) -> str:
         """Return what the rules are worth, in words."""
-        if np.isnan(self.fidelity):
-            return "A segment has a single customer, so whether short rules describe the segments cannot be told."
-        if self.table.empty:
-            return f"No short rule describes the segments: {self._share()} right, fewer than {_LEAST_FIDELITY:.0%}."
-        return f"Short rules describe the segments: {self._share()} right."
-
-    def _share(self) -> str:
-        return f"on customers it has not seen, a tree of depth {_DEPTH} gets {percent(self.fidelity)} of each segment"
+        return _WORDS.rules(self.fidelity, _LEAST_FIDELITY, _DEPTH, not self.table.empty).strip()
 
 
 def describe_by_rules(customers: pd.DataFrame | np.ndarray, segments: ArrayLike, *, seed: int = 0) -> Rules:

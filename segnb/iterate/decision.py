@@ -11,7 +11,7 @@ from scipy.stats import chi2, chi2_contingency, wasserstein_distance
 from segnb.iterate.changes import Changes, decompose, mobility
 from segnb.iterate.snapshot import Snapshot
 from segnb.tables import as_levels, as_table, holm
-from segnb.text import IS, Finding, figure, label, listed, number, percent
+from segnb.text import IS, Finding, figure, label, percent, prose, sentences
 
 BINS = 10
 SMALL = 500
@@ -133,6 +133,8 @@ _BEYOND_NOISE = 0.05
 _UNLIKE = 0.05
 """A larger share of customers unlike anyone segmented before calls for a refit; 0.01 is to be expected."""
 
+_WORDS = prose(__file__)
+
 _MEANINGS = {
     "keep": "Nothing needs to be done: no more has changed than chance explains.",
     "rescore": "Give every customer the segment of today with the model at hand; the segments themselves still hold.",
@@ -217,36 +219,11 @@ def _rank(changes: Changes) -> str:
 
 
 def _reasons(changes: Changes, drifts: pd.DataFrame | None) -> list[str]:
-    reasons = [
-        _fates_words(changes.matches["fate"].value_counts()),
-        _behaviour_words(changes),
-        f"Fitting the model again moves {percent(changes.model)} of the customers, {percent(changes.model_excess)} "
-        f"beyond chance: refits on resamples move {percent(changes.noise)} on average and up to "
-        f"{percent(changes.noise_high)}.",
-        f"{percent(changes.unlike)} of the customers are unlike anyone segmented before (1% is to be expected), and "
-        f"the mean distance to a centre is {number(changes.fit_ratio)} times the earlier one.",
-    ]
-    return reasons if drifts is None else [*reasons, _drift_words(drifts)]
-
-
-def _fates_words(fates: pd.Series) -> str:
-    if list(fates.index) == ["survived"]:
-        return f"All {fates.iloc[0]} segments survived."
-    return "Of the segments then and now, " + listed([f"{count} {fate}" for fate, count in fates.items()]) + "."
-
-
-def _behaviour_words(changes: Changes) -> str:
-    if np.isnan(changes.behaviour):
-        return "No customer was there both times, so nobody can be seen to move."
-    moved, beyond = percent(changes.behaviour), percent(changes.behaviour_excess)
-    return f"{moved} of the customers there both times changed segment by what they did, {beyond} beyond chance."
-
-
-def _drift_words(drifts: pd.DataFrame) -> str:
-    drifted = drifts[drifts["drifted"]]
-    most = drifted[["column", "before", "after"]].head(3).itertuples(index=False)
-    names = [f"{label(name)} ({figure(name, before)} to {figure(name, after)})" for name, before, after in most]
-    return f"{len(drifted)} of {len(drifts)} features drifted" + (f", most of all {listed(names)}." if names else ".")
+    fates = changes.matches["fate"].value_counts()
+    most = drifts[drifts["drifted"]][["column", "before", "after"]].head(3) if drifts is not None else pd.DataFrame()
+    drifted = [f"{label(name)} ({figure(name, old)} to {figure(name, new)})" for name, old, new in most.to_numpy()]
+    fated = [f"{count} {fate}" for fate, count in fates.items()]
+    return sentences(_WORDS.reasons(changes=changes, fates=fates, fated=fated, drifts=drifts, drifted=drifted))
 
 
 def _figures(changes: Changes, drifts: pd.DataFrame | None) -> dict[str, float | None]:
@@ -352,13 +329,4 @@ def replay_sentence(replayed: pd.DataFrame) -> str:
         return ""
     days, broke = refit_interval(replayed)
     told = replayed[~replayed["holds"]].iloc[0] if broke else replayed.iloc[-1]
-    age, moved, noise = int(told["age"]), percent(told["moved"]), percent(told["noise_high"])
-    if broke:
-        return (
-            f"After {age} days the first model no longer held: a refit moves {moved} of the customers, chance alone up "
-            f"to {noise}, and {percent(told['unlike'])} are unlike anyone before. Fit again every {days} days."
-        )
-    return (
-        f"Replayed over {age} days, the first model held all the time: a refit moves {moved} of the customers at the "
-        f"end, chance alone up to {noise}. Fitting again is not needed more often than every {days} days."
-    )
+    return " ".join(sentences(_WORDS.replayed(told=told.to_dict(), days=days, broke=broke)))

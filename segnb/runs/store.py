@@ -26,6 +26,8 @@ from segnb.text import shortened
 WRITTEN_BY: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "artifacts.yaml").read_text("utf-8"))
 """The artifacts of each step."""
 
+_STEP_OF = {name: step for step, names in WRITTEN_BY.items() for name in names}
+
 MANIFEST = "run.json"
 
 
@@ -54,9 +56,8 @@ def resolved(run: str) -> str:
 
 def run_names() -> list[str]:
     """Return the names of all published runs, sorted; neither workspaces nor what failed runs left are among them."""
-    folders = [path.parent for path in outputs_folder().glob(f"*/{MANIFEST}") if not path.parent.is_symlink()]
-    names = [folder.name for folder in folders if not folder.name.endswith(FAILED)]
-    return sorted(name for name in names if RUN_NAME.fullmatch(name) and name != LAB)
+    names = {path.parent.name for path in outputs_folder().glob(f"*/{MANIFEST}") if not path.parent.is_symlink()}
+    return sorted(name for name in names - {LAB} if RUN_NAME.fullmatch(name) and not name.endswith(FAILED))
 
 
 def _known_runs() -> str:
@@ -243,14 +244,14 @@ class Run:
 
     def _missing(self, name: str) -> str:
         if self.folder.is_dir() or self._path(name).parent.is_dir():
-            step = _step_of(name)
+            step = _STEP_OF.get(name, STEPS[-1])
             return f"{self.name}/{name} is not there yet; step {step} makes it: {self._remedy(name)}"
         nowhere = f"there is no run {self.name!r} in {outputs_folder()}; {_known_runs()}"
         return f"{nowhere}; make it with: {self._remedy(name)}"
 
     def _remedy(self, name: str) -> str:
         """Return the command that makes an artifact, with the run's own parameters where it has any."""
-        step, states = _step_of(name), {}
+        step, states = _STEP_OF.get(name, STEPS[-1]), {}
         with suppress(RunError):
             states = read_manifest(self._path(name).parent).get("steps", {})
         if not states:
@@ -333,10 +334,6 @@ def _sizes(path: Path, written: int) -> pd.Series:
     return pd.read_parquet(path, columns=["segment"])["segment"].value_counts().sort_index()
 
 
-def _step_of(artifact: str) -> str:
-    return next((step for step, names in WRITTEN_BY.items() if artifact in names), STEPS[-1])
-
-
 LARGE = 100_000
 """Rows from which on a csv is written by pyarrow."""
 
@@ -377,10 +374,8 @@ def _write_skops(estimator: Any, path: Path) -> None:
         del estimator.labels_
     skops.io.dump(estimator, path)
     if foreign := sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED)):
-        raise RunError(
-            f"{type(estimator).__name__}: holds {', '.join(foreign)}, which would not be read back, so nothing was "
-            "written; build it from scikit-learn's own classes"
-        )
+        words = "which would not be read back, so nothing was written; build it from scikit-learn's own classes"
+        raise RunError(f"{type(estimator).__name__}: holds {', '.join(foreign)}, {words}")
 
 
 def _read_skops(path: Path) -> Any:
