@@ -197,8 +197,6 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
     """earlier run to compare with; empty for this log as of lookback_days ago"""
     lookback_days: _Count = 90
     """how far back the comparison with the same log goes"""
-    replay_months: int = Field(6, ge=0, le=60)
-    """months of the log to replay at most; 0 for none"""
 
     @property
     def tried(self) -> range:

@@ -170,7 +170,6 @@ SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
 
 
 FEWER_DRAWS = {"n_boot: int = 50": "n_boot: int = 5", "n_refs: int = 10": "n_refs: int = 3"}
-FEWER_DRAWS |= {"replay_months: int = 6": "replay_months: int = 2"}
 
 
 def with_fewer_draws(notebook):

@@ -375,7 +375,7 @@ def test_plan_is_learnt_from_and_the_next_reports_cards_tell(planned):
     assert (verdicts[1], verdicts[2]) == ("held", "held")
     assert "held" not in {verdicts[3], verdicts[4], verdicts[5]}
     assert "What was learnt" in (planned / "outputs" / "shop.plan" / "index.html").read_text()
-    quick = [f for name in ("n_boot=2", "n_refs=2", "n_init=2", "replay_months=0") for f in ("-p", name)]
+    quick = [f for name in ("n_boot=2", "n_refs=2", "n_init=2") for f in ("-p", name)]
     given = ["-p", "purchases=after.parquet", "-p", "previous=shop", "-p", f"as_of={date(2026, 9, 28)}"]
     done = segnb("run", "--run", "autumn", *given, *quick, cwd=planned)
     assert done.returncode == 0, done.stderr

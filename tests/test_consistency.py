@@ -19,7 +19,7 @@ from segnb.parameters import check_parameters
 from segnb.paths import STAGE, STEPS
 from segnb.runs.kernels import declared_parameters, load_notebook
 
-QUICK = {"n_init": 1, "n_boot": 2, "n_refs": 1, "k_max": 4, "replay_months": 0}
+QUICK = {"n_init": 1, "n_boot": 2, "n_refs": 1, "k_max": 4}
 DRAWS = range(20)
 
 

@@ -22,9 +22,6 @@ from segnb.iterate import (
     drift,
     match_segments,
     migration,
-    refit_interval,
-    replay,
-    replay_sentence,
     value_moved,
 )
 from segnb.iterate.changes import mobility
@@ -182,18 +179,6 @@ def test_drift_of_missing_and_constant_columns_is_stated():
 
 def test_holm_by_hand():
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
-
-
-def test_replay_holds_while_nothing_changes_and_breaks_when_the_groups_move(groups):
-    rng = np.random.default_rng(1)
-    moved = groups.copy()
-    moved.iloc[:300] += [20, 20]
-    same = [snapshot(groups + rng.normal(0, 0.05, groups.shape)) for _ in range(3)]
-    replayed = replay([*same, snapshot(moved)], [0, 30, 60, 90], n_refits=5)
-    assert replayed["holds"].tolist() == [True, True, False]
-    assert replayed["agreement"].tolist()[:2] == pytest.approx([1, 1], abs=0.02)
-    assert refit_interval(replayed) == (60, True)
-    assert "Fit again every 60 days." in replay_sentence(replayed)
 
 
 def test_value_moves_with_the_customers():

@@ -46,20 +46,10 @@ def draw_all(prepared, assigned, model, table):
     yield plots.sizes(segment_sizes(customers, segment, "spend"), {1: "one"})
     yield plots.centre_heatmap(scores)
     yield plots.alluvial(moves)
-    ages = {
-        "age": [30, 60],
-        "moved": [0.1, 0.2],
-        "unlike": [0.01, 0.02],
-        "noise_high": [0.1, 0.1],
-        "holds": [True, False],
-    }
-    yield plots.replay_curves(pd.DataFrame(ages))
     gain = {"outcome": ["buyers", "spend"], "compared_with": "quintiles", "verdict": ["better", "no better"]}
     yield plots.predictive_gain(pd.DataFrame(gain | {"gain": [0.2, 0.0], "low": [0.1, -0.1], "high": [0.3, 0.1]}))
     causes = pd.DataFrame({"chance": [0.01, 0.01], "excess": [0.1, 0.05]}, index=["behaviour", "model"])
     yield plots.change_bars(causes, 0.02)
-    series = {"run": ["may", "june"], "k": [2, 2], "silhouette": [0.3, 0.31], "decision": ["keep", "refit"]}
-    yield plots.timeline(pd.DataFrame(series | {"segment_1": [0.6, 0.7], "segment_2": [0.4, np.nan], "segment_3": 0.3}))
     yield plots.drift_bars(drift(customers, customers, prepared.columns))
 
 
@@ -278,7 +268,7 @@ def test_main_directions_are_drawn_of_few_columns_too(columns):
 
 def test_nothing_is_drawn_and_shown_of_nothing():
     nothing = pd.DataFrame()
-    assert plots.drift_bars(nothing) is plots.replay_curves(nothing) is plots.alluvial(nothing) is None
+    assert plots.drift_bars(nothing) is plots.alluvial(nothing) is None
     assert plots.portraits(nothing, pd.Series(dtype=int), nothing, {}) is None
     assert show.Table(nothing, "a caption")._repr_html_() == show.Text("")._repr_html_() == ""
 

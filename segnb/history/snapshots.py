@@ -17,9 +17,6 @@ from segnb.prepare import PREPARING, ROLES, prepare
 from segnb.runs.store import Run, read_manifest
 from segnb.text import number, percent
 
-_MONTH = 30
-"""Days between two snapshots of a replay."""
-
 _PREPARING = PREPARING - ROLES
 
 
@@ -55,7 +52,7 @@ class Past:
     run : Run
         Steps 1 to 3 must be done.
     parameters : Parameters
-        `previous`, `lookback_days`, `replay_months`, `n_init` and `seed` are used.
+        `previous`, `lookback_days`, `n_init` and `seed` are used.
 
     Raises
     ------
@@ -88,23 +85,6 @@ class Past:
             return self._log_as_of(days), []
         except DataError as error:
             return NOTHING_BEFORE, [f"The purchase log as of {days} days earlier cannot be compared with: {error}."]
-
-    def replayed(self) -> tuple[list[Snapshot], list[int], list[str]]:
-        """Return snapshots of the log, a month apart, the earliest first, their ages in days, and notes.
-
-        As many months back as `replay_months` says and the log fills with a whole window; none, and why, where there
-        is no log or fewer than two months.
-        """
-        months = self._parameters.replay_months
-        if not self._settings.purchases or not months:
-            return [], [], ["Without a purchase log, or with replay_months = 0, there is nothing to replay."]
-        snapshots = [snapshot_of(self._run)]
-        with suppress(DataError):
-            for month in range(1, months + 1):
-                snapshots.insert(0, self._log_as_of(month * _MONTH))
-        if len(snapshots) < 3:
-            return [], [], ["The purchase log is too short to be replayed; lower window_days to see further back."]
-        return snapshots, [month * _MONTH for month in range(len(snapshots))], []
 
     def followed(self, days: Iterable[int]) -> tuple[dict[int, pd.DataFrame], list[str]]:
         """Return the customers of the log some days ago and what they did after that, and notes: see `followed`."""

@@ -1,6 +1,5 @@
 """What drifted, how often to fit again, and what to do next."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,8 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import chi2, chi2_contingency, wasserstein_distance
 
-from segnb.iterate.changes import Changes, decompose, mobility
-from segnb.iterate.snapshot import Snapshot
+from segnb.iterate.changes import Changes, mobility
 from segnb.tables import as_levels, as_table, holm
 from segnb.text import IS, Finding, figure, label, percent, prose, sentences
 
@@ -247,86 +245,3 @@ def mobility_sentence(table: pd.DataFrame) -> str:
     """
     moved = "" if table.empty else percent(mobility(table))
     return moved and f"Mobility is {moved}: 0% if nobody moved, 100% if today says nothing about before."
-
-
-def replay(snapshots: Sequence[Snapshot], ages: Sequence[int], *, n_refits: int = 10, seed: int = 0) -> pd.DataFrame:
-    """Return how well the first snapshot's model does on each later one, compared with a model fitted there.
-
-    Parameters
-    ----------
-    snapshots : sequence of Snapshot
-        The first, and later ones, each with a model of its own fitted to its own customers.
-    ages : sequence of int
-        Days from the first snapshot to each.
-    n_refits : int, default 10
-        Bootstrap refits for the noise floor.
-    seed : int, default 0
-
-    Returns
-    -------
-    DataFrame
-        One row per later snapshot: `age` (days), `agreement` (adjusted Rand index of the old model and the refit on
-        that snapshot's customers), `moved` (customers in another segment by the refit, segments matched), `noise` and
-        `noise_high` (what refits on bootstrap samples move: mean and 95 % quantile), `unlike` (customers further from
-        the old centres than 99 % were at first), `drift` (largest effect of a feature's drift, in standard deviations)
-        and `holds` (neither `moved` exceeds `noise_high` by 5 % of the customers, nor are more than 5 % unlike).
-
-    >>> from sklearn.cluster import KMeans
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> customers = pd.DataFrame({"spend": np.r_[0.0:100, 900:1000]})
-    >>> pipeline = make_pipeline(StandardScaler()).fit(customers)
-    >>> model = KMeans(2, init=[[-1.0], [1.0]]).fit(pipeline.transform(customers))
-    >>> month = Snapshot(customers, ["spend"], pipeline, model)
-    >>> replay([month, month], [0, 30])[["age", "moved", "holds"]].to_dict("records")
-    [{'age': 30, 'moved': 0.0, 'holds': True}]
-    """
-    if not snapshots:
-        return pd.DataFrame()
-    first, rows = snapshots[0], []
-    for age, later in zip(ages[1:], snapshots[1:]):
-        changes = decompose(first, later, n_refits=n_refits, seed=seed)
-        drifts = drift(first.customers, later.customers, first.columns, seed=seed)
-        row = {name: getattr(changes, name) for name in ("agreement", "model", "noise", "noise_high", "unlike")}
-        holds = not _calls_for_refit(changes)
-        rows.append({"age": age} | row | {"drift": drifts["effect"].max(), "holds": holds})
-    return pd.DataFrame(rows).rename(columns={"model": "moved"})
-
-
-def refit_interval(replayed: pd.DataFrame) -> tuple[int, bool]:
-    """Return after how many days to fit again, and whether the segmentation stopped holding within the replay.
-
-    The last age up to which it held all the time; the first age where it did not hold at once.
-
-    Parameters
-    ----------
-    replayed : DataFrame
-        As returned by `replay`, at least one row.
-
-    >>> refit_interval(pd.DataFrame({"age": [30, 60, 90], "holds": [True, False, True]}))
-    (30, True)
-    >>> refit_interval(pd.DataFrame({"age": [30, 60, 90], "holds": [True, True, True]}))
-    (90, False)
-    """
-    holds, ages = replayed["holds"].to_numpy(dtype=bool), replayed["age"]
-    kept = len(holds) if holds.all() else holds.argmin()
-    return int(ages.iloc[max(kept - 1, 0)]), not holds.all()
-
-
-def replay_sentence(replayed: pd.DataFrame) -> str:
-    """Return how often to fit again, and why, in words; "" where nothing was replayed.
-
-    Parameters
-    ----------
-    replayed : DataFrame
-        As returned by `replay`.
-
-    >>> table = pd.DataFrame({"age": [30], "holds": [True], "moved": [0.1], "noise_high": [0.08]})
-    >>> replay_sentence(table)[-58:]
-    'Fitting again is not needed more often than every 30 days.'
-    """
-    if replayed.empty:
-        return ""
-    days, broke = refit_interval(replayed)
-    told = replayed[~replayed["holds"]].iloc[0] if broke else replayed.iloc[-1]
-    return " ".join(sentences(_WORDS.replayed(told=told.to_dict(), days=days, broke=broke)))

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, stream, styled, wrapped
+from segnb.plots.style import ACCENT, MUTED, WARNING, new_axes, stream, styled, wrapped
 from segnb.plots.svg import pickable
 from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours
 
@@ -109,34 +107,6 @@ def predictive_gain(gains: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 @styled
-def replay_curves(replayed: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Return how a refit's distance from the first model grows with its age, beside chance.
-
-    Parameters
-    ----------
-    replayed : DataFrame
-        As returned by `segnb.iterate.replay`.
-
-    >>> months = {"age": [30, 60], "moved": [0.02, 0.03], "unlike": [0.01, 0.01], "noise_high": 0.05, "holds": True}
-    >>> replay_curves(pd.DataFrame(months)).get_title(loc="left")
-    'Replayed on the log, the first model held until the end'
-    """
-    ax = new_axes(ax)
-    ages, broken = replayed["age"], replayed.loc[~replayed["holds"], "age"]
-    ax.plot(ages, replayed["moved"], color=ACCENT, marker="o", label="moved by a refit")
-    ax.plot(ages, replayed["unlike"], color=INK, marker="^", label="unlike anyone before")
-    ax.fill_between(ages, 0, replayed["noise_high"], color=MUTED, alpha=0.3, label="chance, up to 95 %")
-    if len(broken):
-        ax.axvline(broken.iloc[0], color=WARNING, linestyle="--", label="no longer holds")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="age of the model in days", ylabel="share of the customers", ylim=(0, None), xticks=ages)
-    held = "until the end" if broken.empty else f"for less than {broken.iloc[0]} days"
-    ax.set_title(f"Replayed on the log, the first model held {held}")
-    ax.legend()
-    return ax
-
-
-@styled
 def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None) -> Axes:
     """Return the shares of customers who changed segment, by cause: grey what chance does, in colour what exceeds it.
 
@@ -166,44 +136,6 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
     beyond = [f"{percent(excess)} by {name}" for name, excess in known["excess"].items()]
     ax.set_title(f"Moved beyond chance: {listed(beyond)}")
     return ax
-
-
-@styled
-def timeline(series: pd.DataFrame) -> Figure:
-    """Return the runs of a series side by side: above the segments' shares, below the silhouette.
-
-    Parameters
-    ----------
-    series : DataFrame
-        One row per run, the earliest first: `run`, `k`, `silhouette`, `decision`, and a column `segment_N` with the
-        share of each segment.
-
-    >>> runs = {"run": ["june", "july"], "k": 2, "silhouette": 0.4, "decision": "keep", "segment_1": 1.0}
-    >>> timeline(pd.DataFrame(runs)).get_suptitle()
-    '2 runs of one series: segments, number k and decision'
-    """
-    if len(series) < 2:
-        return None
-    size = max(6.5, 2.5 + 1.1 * len(series)), 5.6
-    figure, (above, below) = plt.subplots(2, 1, figsize=size, height_ratios=[3, 1], sharex=True)
-    shares = series.filter(regex=r"^segment_\d+$").rename(columns=lambda name: int(name.removeprefix("segment_")))
-    shares.plot.bar(stacked=True, width=0.62, color=segment_colours(shares.columns), legend=False, ax=above)
-    for segment, drawn in zip(shares, above.containers):
-        words = np.where(shares[segment] >= 0.04, str(segment), "")
-        above.bar_label(drawn, words, label_type="center", color="white", fontsize=9)
-    for place, run in enumerate(series.itertuples()):
-        above.text(place, 1.02, f"k = {run.k}\n{run.decision}", ha="center", va="bottom", fontsize=9)
-    above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    above.set(ylim=(0, 1.16), ylabel="share of the customers", yticks=[0, 0.25, 0.5, 0.75, 1])
-    above.grid(axis="x", visible=False)
-    below.plot(range(len(series)), series["silhouette"], color=ACCENT, marker="o")
-    below.set_ylabel("silhouette")
-    below.set_xticks(range(len(series)), series["run"], rotation=0 if len(series) < 7 else 40)
-    middle = series["silhouette"].mean()
-    reach = max(0.06, 1.3 * (series["silhouette"] - middle).abs().max())
-    below.set_ylim(middle - reach, middle + reach)
-    figure.suptitle(f"{len(series)} runs of one series: segments, number k and decision", x=0.01, ha="left")
-    return figure
 
 
 @styled

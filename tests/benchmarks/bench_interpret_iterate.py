@@ -76,7 +76,7 @@ def interpret_all(table: pd.DataFrame, features: pd.DataFrame, segment: pd.Serie
 
 
 def iterate_all(before: iterate.Snapshot, after: iterate.Snapshot) -> None:
-    """Do what step 5 does, drawing and the replay aside."""
+    """Do what step 5 does, drawing aside."""
     changes = iterate.decompose(before, after)
     iterate.migration(changes.before, changes.after)
     iterate.decide(changes, iterate.drift(before.customers, after.customers, before.columns))
