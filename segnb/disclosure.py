@@ -359,12 +359,7 @@ def neighbour_means(points: np.ndarray, size: int) -> np.ndarray:
         return np.empty((0, 2))
     if size == 1:
         return points
-    means, open_groups = [], [points]
-    while open_groups:
-        group = open_groups.pop()
-        if len(group) < 2 * size:
-            means.append(group.mean(axis=0))
-            continue
-        order = group[:, np.ptp(group, axis=0).argmax()].argsort(kind="stable")
-        open_groups += [group[order[len(group) // 2 :]], group[order[: len(group) // 2]]]
-    return np.array(means)
+    if len(points) < 2 * size:
+        return points.mean(axis=0, keepdims=True)
+    order = points[:, np.ptp(points, axis=0).argmax()].argsort(kind="stable")
+    return np.vstack([neighbour_means(half, size) for half in np.split(points[order], [len(points) // 2])])

@@ -38,10 +38,6 @@ def _as_written(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float, date)) else value
 
 
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
 def _check_date(value: str) -> str:
     try:
         if value:
@@ -56,6 +52,12 @@ def _check_ordered(value: dict[str, list[str]]) -> dict[str, list[str]]:
         different = {each.strip().lower() for each in levels}
         if len(levels) < 2 or len(different) < len(levels):
             raise ValueError(f"{name}: at least two levels, each once, from low to high; found {levels!r}")
+    return value
+
+
+def _check_reading(value: dict[str, str]) -> dict[str, str]:
+    if value.get("ids", "") not in ("", "normalise"):
+        raise ValueError("ids: the only choice is 'normalise'; leave it out to keep ids as they are")
     return value
 
 
@@ -99,7 +101,8 @@ _Writing = Literal[
     "delimiter", "encoding", "decimal", "thousands", "currency", "dates", "zone", "fill", "ids", "sheet", "sha256"
 ]
 _Text = Annotated[str, BeforeValidator(_as_written)]
-_Levels = dict[_Text, Annotated[list[_Text], BeforeValidator(_as_list)]]
+_List = Annotated[list[_Text], BeforeValidator(lambda value: value if isinstance(value, list) else [value])]
+_Levels = dict[_Text, _List]
 _RunName = Annotated[str, AfterValidator(_check_run_name)]
 _Count = Annotated[int, Field(ge=1)]
 _Weight = Annotated[float, Field(gt=0, lt=1e6)]
@@ -133,7 +136,7 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
         "discount": "discount",
     }
     """what the log's columns mean"""
-    reading: dict[_Writing, str] = {}
+    reading: Annotated[dict[_Writing, str], AfterValidator(_check_reading)] = {}
     """how files are written: delimiter, encoding, decimal, thousands, currency, dates, zone, fill, ids, …"""
     only: _Levels = {}
     """rows to keep, by the values of a column: {Status: [paid]}"""
@@ -205,16 +208,16 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
 
     @model_validator(mode="after")
     def _check_together(self) -> "Parameters":
-        if self.k_min > self.k_max:
-            raise ValueError(f"k_min={self.k_min} is more than k_max={self.k_max}; lower k_min or raise k_max")
-        if self.k == 1:
-            raise ValueError("k=1 is one segment of everybody; use 0 to decide from the evidence, or 2 and more")
-        for name in ("start_from", "previous"):
-            if getattr(self, name) == self.run:
-                remedy = "name an earlier one, or give this run a new name"
-                raise ValueError(f"{name}={self.run!r} is this run itself; {remedy}")
-        if not self.customers and not self.purchases:
-            raise ValueError("customers and purchases are both empty; give at least one table")
+        itself = f"={self.run!r} is this run itself; name an earlier one, or give this run a new name"
+        faults = {
+            f"k_min={self.k_min} is more than k_max={self.k_max}; lower k_min or raise k_max": self.k_min > self.k_max,
+            "k=1 is one segment of everybody; use 0 to decide from the evidence, or 2 and more": self.k == 1,
+            f"start_from{itself}": self.start_from == self.run,
+            f"previous{itself}": self.previous == self.run,
+            "customers and purchases are both empty; give at least one table": not (self.customers or self.purchases),
+        }
+        if told := [words for words, holds in faults.items() if holds]:
+            raise ValueError("; ".join(told))
         return self
 
 
@@ -241,8 +244,7 @@ def check_parameters(values: Mapping[str, Any]) -> Parameters:
     Traceback (most recent call last):
     segnb.errors.DataError: outlier: no such parameter; did you mean 'outliers'?
     """
-    unknown = [name for name in values if name not in PARAMETERS]
-    if unknown:
+    if unknown := [name for name in values if name not in PARAMETERS]:
         raise DataError("; ".join(_unknown_message(str(name)) for name in unknown))
     if broken := [name for name, value in values.items() if _HALF[not isinstance(value, str)].search(str(value))]:
         raise DataError(f"{', '.join(broken)}: holds half a character, which no file can hold; write it again")

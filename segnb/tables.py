@@ -96,10 +96,8 @@ def as_labels(labels: ArrayLike, index: pd.Index) -> pd.Series:
     {7: 'gold', 8: 'blue'}
     """
     found = labels.reindex(index) if isinstance(labels, pd.Series) else pd.Series(labels, index=index)
-    if found.isna().any():
-        raise ValueError(
-            f"{int(found.isna().sum())} rows have no label; give labels the index of the table, or an array"
-        )
+    if missing := int(found.isna().sum()):
+        raise ValueError(f"{missing} rows have no label; give labels the index of the table, or an array")
     return found
 
 
@@ -180,11 +178,9 @@ def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
 
 def _defused_all(column: pd.Series) -> pd.Series:
     """Return a column with its dangerous texts marked; looked at closely only where there may be any."""
-    is_text = pd.api.types.is_string_dtype(column)
-    harmless = pd.api.types.is_numeric_dtype(column) or (
-        is_text and not column.str.contains(_DANGEROUS, na=False).any()
-    )
-    return column if harmless else column.map(_defused)
+    if pd.api.types.is_string_dtype(column):
+        return column.map(_defused) if column.str.contains(_DANGEROUS, na=False).any() else column
+    return column if pd.api.types.is_numeric_dtype(column) else column.map(_defused)
 
 
 def _defused(value: Any) -> Any:

@@ -5,7 +5,7 @@ import html
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,21 @@ def listed(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else "none"
 
 
+def some(names: Sequence[object], most: int = 20) -> str:
+    """Return the first names in a message, and how many more there are.
+
+    Parameters
+    ----------
+    names : sequence
+    most : int, default 20
+
+    >>> some(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
 def probability(p: float) -> str:
     """Return a p-value with three decimals, or that it is smaller.
 
@@ -161,6 +176,10 @@ def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+_SHARES = {"precision", "coverage", "unassigned", "buyers", "answer", "gain", "relative_effect"}
+"""Columns of shares that are not called so."""
+
+
 def is_share(column: object) -> bool:
     """Return whether a column holds shares from 0 to 1, by its name.
 
@@ -173,16 +192,7 @@ def is_share(column: object) -> bool:
     (True, True, False)
     """
     name = str(column)
-    told = name in (
-        "precision",
-        "coverage",
-        "unassigned",
-        "buyers",
-        "answer",
-        "gain",
-        "relative_effect",
-    ) or name.endswith("share")
-    return told or name.startswith("share_") or IS in name
+    return name in _SHARES or name.endswith("share") or name.startswith("share_") or IS in name
 
 
 def figure(column: str, value: float) -> str:

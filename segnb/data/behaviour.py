@@ -46,12 +46,17 @@ def customer_expression(
     past = purchases.lines.filter(_.day <= as_of)
     window = past.filter(_.day > as_of - timedelta(days=window_days)) if window_days else past
     figures = _figures(window, categories)
-    for name, parts in _counted(window).items():
-        figures = figures.left_join(_distinct(window, name, parts), "customer_id").drop("customer_id_right")
+    day = window.order_id.isnull().ifelse(window.day, ibis.null("date"))  # lines without an order count by their day
+    orders = _distinct(window, order_id=window.order_id, day=day)
+    counted = [orders.group_by("customer_id").agg(orders=_.count())]
+    if "product" in window.columns:
+        products = _distinct(window, product=window["product"])
+        counted.append(products.group_by("customer_id").agg(products=_["product"].count()))
+    for each in counted:
+        figures = figures.left_join(each, "customer_id").drop("customer_id_right")
     figures = figures.filter(_.orders > 0).view()
     joined = figures.join(purchases.customers, "customer_id")
-    identity = {"customer_id": figures.customer_id.cast("string")}
-    return joined.select(**identity, **_behaviours(figures, purchases.customers, as_of, categories))
+    return joined.select(customer_id=_.customer_id.cast("string"), **_behaviours(joined, as_of, categories))
 
 
 def fetch_customers(customers: ibis.Table) -> pd.DataFrame:
@@ -102,23 +107,12 @@ def _figures(window: ibis.Table, categories: Sequence[str]) -> ibis.Table:
     )
 
 
-def _counted(window: ibis.Table) -> dict[str, dict[str, ibis.Column]]:
-    """Return what is counted without repetition; lines without an order count by their day."""
-    day = window.order_id.isnull().ifelse(window.day, ibis.null("date"))
-    counted = {"orders": {"order_id": window.order_id, "day": day}}
-    return counted | ({"products": {"product": window["product"]}} if "product" in window.columns else {})
+def _distinct(window: ibis.Table, **parts: ibis.Column) -> ibis.Table:
+    """Return the different values in each customer's sales; an engine can spill such a step to disk."""
+    return window.select("customer_id", "amount", **parts).filter(_.amount >= 0).drop("amount").distinct()
 
 
-def _distinct(window: ibis.Table, name: str, parts: dict[str, ibis.Column]) -> ibis.Table:
-    """Return how many different values each customer has in sales, in two steps that an engine can spill to disk."""
-    there = window.select("customer_id", "amount", **parts).filter(_.amount >= 0).drop("amount")
-    known = there if "day" in parts else there.filter(_[next(iter(parts))].notnull())
-    return known.distinct().group_by("customer_id").agg(**{name: _.count()})
-
-
-def _behaviours(
-    figures: ibis.Table, first: ibis.Table, as_of: date, categories: Sequence[str]
-) -> dict[str, ibis.Value]:
+def _behaviours(figures: ibis.Table, as_of: date, categories: Sequence[str]) -> dict[str, ibis.Value]:
     today = ibis.literal(as_of)
     gaps = (figures.orders - 1).nullif(0)
     paid = figures.paid.nullif(0)
@@ -128,7 +122,7 @@ def _behaviours(
         "spend": figures.spend,
         "mean_order_value": figures.spend / figures.orders,
         "days_between_orders": figures["last"].delta(figures["first"], unit="day") / gaps,
-        "tenure_days": today.delta(first.first_ever, unit="day"),
+        "tenure_days": today.delta(figures.first_ever, unit="day"),
     }
     counts = [name for name in ("products", "categories") if name in figures.columns]
     behaviours |= {name: figures[name].coalesce(0) for name in counts}

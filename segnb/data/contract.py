@@ -2,17 +2,17 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import yaml
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_string_dtype
 
@@ -49,8 +49,8 @@ class Faults:
     ----------
     rows : int
         Rows that are done.
-    skipped : list of (int, int, int)
-        Rows with more or fewer fields than the header: the header's fields, the row's, and its number.
+    skipped : list of int
+        The numbers of rows with more or fewer fields than the header.
 
     >>> faults = Faults()
     >>> faults.note("age", "large", [1], [1e300])
@@ -60,62 +60,52 @@ class Faults:
     """
 
     rows: int = 0
-    skipped: list[tuple[int, int, int]] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    first: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
+    first: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     currencies: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def note(self, column: str, kind: str, places: Sequence[int], values: Sequence[Any]) -> None:
         """Take down a kind of fault: its places, counted after the rows that are done, and the values there."""
-        key = (column, kind)
         if len(places):
-            self.counts[key] += len(places)
-            room = _TOLD - len(self.first[key])
-            self.first[key] += [(self._row(place), value) for place, value in zip(places[:room], values)]
+            told = (f"row {self._row(place)}{_shown(value)}" for place, value in zip(places, values))
+            self._add((column, kind), len(places), told)
             if "number" in kind:
-                self.currencies[key].update(map(str.upper, CURRENCY.findall(" ".join(map(str, values)))))
+                self.currencies[column, kind].update(map(str.upper, CURRENCY.findall(" ".join(map(str, values)))))
 
-    def skip(self, row: pa.csv.InvalidRow) -> str:
+    def skip(self, row: Any) -> str:
         """Take down a row with more or fewer fields than the header, and go on."""
-        self.skipped.append((row.expected_columns, row.actual_columns, row.number))
+        self.skipped.append(row.number)
+        told = f"row {row.number} has {row.actual_columns} fields, the header has {row.expected_columns}"
+        self._add(("", "ragged"), 1, [told])
         return "skip"
 
     def check(self, source: str) -> None:
         """Raise a `DataError` with all faults that are too many to go on with."""
-        told = [self._ragged()] if self.skipped else []
-        for (column, kind), count in self.counts.items():
-            if kind != "no date" or count > _FEW_DATES * self.rows:
-                told.append(self._fault(column, kind))
-        if told:
-            raise DataError(f"{source}: {'; '.join(told)}")
+        many = [key for key, count in self.counts.items() if key[1] != "no date" or count > _FEW_DATES * self.rows]
+        if many:
+            raise DataError(f"{source}: {'; '.join(self._fault(*key) for key in many)}")
+
+    def _add(self, key: tuple[str, str], count: int, told: Iterable[str]) -> None:
+        self.counts[key] += count
+        self.first[key] += islice(told, _TOLD - len(self.first[key]))
 
     def _row(self, place: int) -> int:
         """Return the row in the file, the header being row 1, of a place in the batch that comes next."""
         row = self.rows + place + 2
-        for *_, number in self.skipped:
+        for number in self.skipped:
             row += number <= row
         return row
 
-    def _ragged(self) -> str:
-        first = [f"row {number} has {found} fields" for _, found, number in self.skipped[:_TOLD]]
-        wanted, found, number = self.skipped[0]
-        above = "; what is above the header must go" if number == 2 and wanted < 3 < found else ""
-        rows = "row" if len(self.skipped) == 1 else "rows"
-        return (
-            f"{len(self.skipped):,} {rows} with more or fewer fields than the header "
-            f"({', '.join(first)}{', …' if len(self.skipped) > _TOLD else ''}, the header has {wanted}), "
-            f"repair them, or name the delimiter with reading: {{delimiter: …}}{above}"
-        )
-
     def _fault(self, column: str, kind: str) -> str:
-        """Return a column's fault in words."""
-        key = (column, kind)
-        count, first, currencies = self.counts[key], self.first[key], sorted(self.currencies[key])
+        """Return a column's fault, or that of whole rows, in words."""
+        count, first, currencies = (each[column, kind] for each in (self.counts, self.first, self.currencies))
         one, many, remedy = _FAULTS[kind]
         if len(currencies) > 1:
-            remedy = f"bring them to one currency ({', '.join(currencies)} seen)"
-        rows = [f"row {row}{_shown(value)}" for row, value in first] + ["…"] * (count > len(first))
-        return f"column {column!r} has {count:,} {one if count == 1 else many} ({', '.join(rows)}), {remedy}"
+            remedy = f"bring them to one currency ({', '.join(sorted(currencies))} seen)"
+        rows = ", ".join(first + ["…"] * (count > len(first)))
+        holder = f"column {column!r} has " if column else ""
+        return f"{holder}{count:,} {one if count == 1 else many} ({rows}), {remedy}"
 
 
 def _shown(value: Any) -> str:
@@ -159,25 +149,22 @@ _MOSTLY = 0.8
 """A text column with at least this share of numbers is a column of numbers."""
 
 _UNIT = rf"(?:[^\w\s.,+#-]|{_CODES}|kr|zł|Kč|Fr|Rs)"
-_NUMBER = re.compile(
-    rf"[-+(]?\s*{_UNIT}?\s*[-+]?(\d{{1,3}}([.,'’ \u00a0\u202f\u2009]\d{{3}})+|\d+)([.,]\d*)?(e[-+]?\d+)?"
-    rf"\s*(%|{_UNIT}|[A-Za-z]{{3}})?\)?",
-    re.IGNORECASE,
-)
+_DIGITS = r"(\d{1,3}([.,'’ \u00a0\u202f\u2009]\d{3})+|\d+)([.,]\d*)?(e[-+]?\d+)?"
+_NUMBER = re.compile(rf"(?i)[-+(]?\s*{_UNIT}?\s*[-+]?{_DIGITS}\s*(%|{_UNIT}|[A-Z]{{3}})?\)?")
 """A number as people write it: with a sign, thousands separated, a currency before or after it."""
 
-_AMOUNT = re.compile(rf"{CURRENCY.pattern}|%|\d[.,]\d", re.IGNORECASE)
+_AMOUNT = re.compile(rf"(?i){CURRENCY.pattern}|%|\d[.,]\d")
 """What makes a text an amount and not a class."""
 
 _FEW = 20
 """So few different texts are classes, even if they are numbers."""
 
 
-def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> None:
-    """Check a customer table against the contract.
+def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> list[Rule]:
+    """Check a customer table against the contract, and return lines for the row log on what it lets through.
 
     An id in every row and in one row only; no infinite or absurd number; no column of numbers that was read as text
-    because of how some of them are written.
+    because of how some of them are written. A few classes may be numbers; columns of such text count as categories.
 
     Parameters
     ----------
@@ -195,11 +182,20 @@ def check_contract(table: pd.DataFrame, source: str, id_column: str = "") -> Non
     Traceback (most recent call last):
     segnb.errors.DataError: t.csv: column 'spend' has 1 value beyond 1e+15 (row 3: 1e+300), repair them
     """
-    faults = Faults()
+    faults, there = Faults(), table.shape[1] - (id_column in table)
+    classes: dict[str, list[str]] = {"numbers with a few texts": [], "numbers written as text": []}
     for name, column in table.items():
         for kind, wrong in _faults_of_ids(column) if name == id_column else _faults_of(column):
-            faults.note(name, kind, wrong.index, wrong)
+            if kind in classes:
+                classes[kind].append(name)
+            else:
+                faults.note(name, kind, wrong.index, wrong)
     faults.check(source)
+    return [
+        Rule(f"{kind}, taken as categories", "columns", there, len(found), there, ", ".join(found))
+        for kind, found in classes.items()
+        if found
+    ]
 
 
 def _faults_of_ids(ids: pd.Series) -> Iterator[tuple[str, pd.Series]]:
@@ -211,43 +207,22 @@ def _faults_of(column: pd.Series) -> Iterator[tuple[str, pd.Series]]:
     """Yield what is wrong with a column, and where: numbers beyond reason, or texts that are mostly numbers."""
     if is_number(column):
         yield "large", column[(column.astype(float).abs() > LARGEST).fillna(False)]
-        return
-    if is_bool_dtype(column) or is_datetime64_any_dtype(column):
-        return
-    text = column.dropna().astype(str).str.strip()
-    plain, written = _plain(text), text.map(lambda value: bool(_NUMBER.fullmatch(value))).astype(bool)
-    if text.empty or written.mean() < _MOSTLY or plain.all() or _is_classes(text, plain):
-        return
-    if plain.mean() >= _MOSTLY:
-        yield "text as number", text[~plain]
-    else:
-        yield "number as text", text[written]
-
-
-def _plain(text: pd.Series) -> pd.Series:
-    found = numbers(pa.array(text, pa.string(), from_pandas=True), {})
-    return pd.Series(pc.is_valid(found).to_pandas().to_numpy(), text.index)
+    elif not (is_bool_dtype(column) or is_datetime64_any_dtype(column)):
+        text = column.dropna().astype(str).str.strip()
+        plain = pc.is_valid(numbers(pa.array(text, pa.string()), {})).to_pandas().set_axis(text.index)
+        written = text.str.fullmatch(_NUMBER)
+        many = plain.sum() >= _MOSTLY * len(text) > 0
+        if many and plain.all():
+            yield "numbers written as text", text
+        elif written.mean() >= _MOSTLY and not _is_classes(text, plain):
+            yield ("text as number", text[~plain]) if many else ("number as text", text[written])
+        elif many:
+            yield "numbers with a few texts", text
 
 
 def _is_classes(text: pd.Series, plain: pd.Series) -> bool:
     """Return whether texts are a few classes such as 1, 2 and 3+, and not amounts in some writing."""
-    few = text.nunique() <= min(_FEW, len(text) / 2)
-    return few and not text[~plain].map(lambda value: bool(_AMOUNT.search(value))).any()
-
-
-def classes_rule(table: pd.DataFrame) -> list[Rule]:
-    """Return lines for the row log on columns of text that holds numbers and counts as categories."""
-    shares = {name: _plain(table[name].dropna().str.strip()).mean() for name in table.select_dtypes("str")}
-    kinds = {
-        "numbers with a few texts": [name for name, share in shares.items() if _MOSTLY <= share < 1],
-        "numbers written as text": [name for name, share in shares.items() if share == 1],
-    }
-    there = table.shape[1]
-    return [
-        Rule(f"{kind}, taken as categories", "columns", there, len(found), there, ", ".join(found))
-        for kind, found in kinds.items()
-        if found
-    ]
+    return text.nunique() <= min(_FEW, len(text) / 2) and not text[~plain].str.contains(_AMOUNT).any()
 
 
 def normal_form(text: pa.Array) -> pa.Array:
@@ -261,9 +236,7 @@ def check_no_id(table: pd.DataFrame, source: str) -> None:
     for name in table.select_dtypes("integer"):
         called_id = re.fullmatch(r"(?i:(.*[_ .-])?id|customerid|userid|clientid|unnamed: 0)|.*[a-z]ID", name)
         if table[name].is_unique and (called_id or (guess and guess.column == name)):
-            raise DataError(
-                f"{source}: column {name!r} looks like the customer's id; say customer_id={name}, or rename it"
-            )
+            raise DataError(f"{source}: {name!r} looks like the customer's id; say customer_id={name}, or rename it")
 
 
 def alike_rule(ids: pd.Index) -> list[Rule]:
@@ -307,11 +280,8 @@ def ranked(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]], source: st
     >>> ranked(sizes, {"size": ["small", "medium", "large"]}, "sizes.csv")[0]["size"].tolist()
     [3.0, 1.0, nan]
     """
-    there = [name for name in ordered if name in table]
-    if not there:
-        return table, []
-    ranks, lost = {}, 0
-    for name in there:
+    ranks = {}
+    for name in (name for name in ordered if name in table):
         if is_numeric_dtype(table[name]):
             raise DataError(f"{source}: ordered: {name} holds numbers, which have an order; leave it out of ordered")
         texts = table[name].astype("string").str.strip().str.lower()
@@ -319,10 +289,14 @@ def ranked(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]], source: st
         if ranks[name].isna().all():
             seen = ", ".join(map(repr, table[name].dropna().unique()[:5]))
             raise DataError(f"{source}: ordered: {name} holds none of {list(ordered[name])!r}; it holds {seen}")
-        lost += int(ranks[name].isna().sum() - table[name].isna().sum())
-    note = ", ".join(there) + (f"; {lost:,} are none of the levels and taken as missing" if lost else "")
-    rule = Rule("levels taken as ranks, 1 the lowest", "columns", table.shape[1], len(ranks), table.shape[1], note)
-    return table.assign(**ranks), [rule]
+    return _replaced(table, ranks, "levels taken as ranks, 1 the lowest", "are none of the levels and taken as missing")
+
+
+def _replaced(table: pd.DataFrame, found: dict, rule: str, lost_as: str) -> tuple[pd.DataFrame, list[Rule]]:
+    """Return a table with columns of numbers in the place of others, and a line for the row log if there are any."""
+    lost, there = sum(int(found[name].isna().sum() - table[name].isna().sum()) for name in found), table.shape[1]
+    note = ", ".join(found) + (f"; {lost:,} {lost_as}" if lost else "")
+    return table.assign(**found), [Rule(rule, "columns", there, len(found), there, note)] if found else []
 
 
 def level_ranks(levels: Sequence[str]) -> dict[str, int]:
@@ -343,16 +317,14 @@ def dates_as_days(table: pd.DataFrame, as_of: str = "") -> tuple[pd.DataFrame, d
     >>> dates_as_days(pd.DataFrame({"since": ["2026-01-01", "2026-01-31"]}))[0]["since"].tolist()
     [30.0, 0.0]
     """
-    moments = {name: _moments(column) for name, column in table.items() if not is_numeric_dtype(column)}
-    moments = {name: found for name, found in moments.items() if found is not None}
+    others = (name for name in table if not is_numeric_dtype(table[name]))
+    moments = {name: found for name in others if (found := _moments(table[name])) is not None}
     if not moments:
         return table, date.fromisoformat(as_of) if as_of else None, []
     day = pd.Timestamp(as_of) if as_of else max(found.max() for found in moments.values()).normalize()
     days = {name: (day - found.dt.normalize()).dt.days.astype(float) for name, found in moments.items()}
-    lost = sum(int(found.isna().sum() - table[name].isna().sum()) for name, found in moments.items())
-    note = ", ".join(moments) + (f"; {lost:,} can't be read" if lost else "")
-    rule = Rule(f"dates taken as days before {day.date()}", "columns", table.shape[1], len(days), table.shape[1], note)
-    return table.assign(**days), day.date(), [rule]
+    table, rules = _replaced(table, days, f"dates taken as days before {day.date()}", "can't be read")
+    return table, day.date(), rules
 
 
 def _moments(column: pd.Series) -> pd.Series | None:

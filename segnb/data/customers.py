@@ -1,6 +1,6 @@
 """The customer table: what a person brings and the behaviour in the purchase log, joined on the customer's id."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -9,9 +9,8 @@ import pandas as pd
 
 from segnb.data import contract
 from segnb.data.behaviour import customer_expression, fetch_customers, sampled
-from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import Purchases, by_month, open_log, repeats, stray_lines
-from segnb.data.reader import check_columns, check_table, cut_rule, read_table
+from segnb.data.reader import check_columns, cut_rule, read_source
 from segnb.errors import DataError
 from segnb.init.guesses import is_code
 from segnb.parameters import PARAMETERS, Parameters
@@ -30,7 +29,8 @@ _MUCH = 0.1
 
 _LATER = "lines long after all others"
 _TWICE = "lines that repeat another to the letter"
-_ODD = (_LATER, _TWICE, "customer ids that look like none", contract.TOTALS, "codes that are no amounts")
+_NOBODY = "customer ids that look like none"
+_ODD = (_LATER, _TWICE, _NOBODY, contract.TOTALS, "codes that are no amounts")
 """Rules that are told at the head of the page."""
 
 _LATE = "The purchase log begins after the window does, so counts are lower for that reason alone."
@@ -143,10 +143,11 @@ def load_customers(
     """
     known, rules = read_customers(parameters) if parameters.customers else (pd.DataFrame(), [])
     _check_columns(known, parameters)
-    if not parameters.purchases:
+    purchases = log or (open_log(parameters) if parameters.purchases else None)
+    kept_by = [*(rule.note for rule in rules if rule.rule == contract.KEPT), *(purchases.kept_by if purchases else ())]
+    _check_named("only", parameters.only, kept_by)
+    if not purchases:
         return _without_log(known, rules, parameters)
-    purchases = log or open_log(parameters)
-    _check_only(parameters, purchases.kept_by, rules)
     as_of = snapshot_day(parameters, purchases) - timedelta(days=days_earlier)
     known, _day, more = contract.dates_as_days(known, str(as_of))
     categories = purchases.top_categories() if categories is None else categories
@@ -155,15 +156,13 @@ def load_customers(
     behaviour = fetch_customers(some)
     rules += more
     if not log:
-        rules += _odd_lines(purchases, parameters) + _log_rules(purchases, there or len(behaviour), as_of, parameters)
+        rules += _log_rules(purchases, there or len(behaviour), as_of, parameters)
     if there:
         note = f"of {there:,}; segnb score gives the others their segments"
         rules.append(Rule("sample drawn by the id", "customers", there, there - len(behaviour), len(behaviour), note))
     if behaviour.empty:
-        window = _window_words(parameters, as_of)
-        raise DataError(
-            f"{parameters.purchases}: no customer has an order in the {window}; change as_of or window_days"
-        )
+        why = f"no customer has an order in the {_window_words(parameters, as_of)}"
+        raise DataError(f"{parameters.purchases}: {why}; change as_of or window_days")
     rules += contract.alike_rule(behaviour.index)
     table, joined = _join(behaviour, known) if parameters.customers else (behaviour, [])
     full = not parameters.window_days or purchases.first_day <= as_of - timedelta(days=parameters.window_days - 1)
@@ -171,11 +170,9 @@ def load_customers(
 
 
 def _without_log(known: pd.DataFrame, rules: list[Rule], parameters: Parameters) -> CustomerTable:
-    _check_only(parameters, [], rules)
     known, as_of, more = contract.dates_as_days(known, parameters.as_of)
     numeric = list(known.select_dtypes("number", exclude="timedelta"))
-    codes = [name for name in numeric if is_code(name)]
-    if codes:
+    if codes := [name for name in numeric if is_code(name)]:
         more.append(Rule("codes that are no amounts", "columns", len(numeric), len(codes), 0, ", ".join(codes)))
     return CustomerTable(known, [name for name in numeric if name not in codes], as_of, [], rules + more)
 
@@ -183,18 +180,13 @@ def _without_log(known: pd.DataFrame, rules: list[Rule], parameters: Parameters)
 def _check_columns(known: pd.DataFrame, parameters: Parameters) -> None:
     """Refuse a customer table with names that segnb adds itself, or without those that `ordered` is about."""
     if taken := [repr(name) for name in _RESERVED if name in known]:
-        names = ", ".join(taken)
-        raise DataError(f"{parameters.customers}: column {names} is a name that segnb adds itself; rename it")
+        remedy = "is a name that segnb adds itself; rename it"
+        raise DataError(f"{parameters.customers}: column {', '.join(taken)} {remedy}")
     if parameters.customers:
-        _check_named("ordered", parameters.ordered, set(known))
+        _check_named("ordered", parameters.ordered, known)
 
 
-def _check_only(parameters: Parameters, in_log: list[str], rules: list[Rule]) -> None:
-    """Refuse a column to keep rows by that neither table has."""
-    _check_named("only", parameters.only, {*in_log, *(rule.note for rule in rules if rule.rule == contract.KEPT)})
-
-
-def _check_named(parameter: str, names: Iterable[str], there: set[str]) -> None:
+def _check_named(parameter: str, names: Iterable[str], there: Container[str]) -> None:
     if missing := [repr(name) for name in names if name not in there]:
         raise DataError(f"{parameter}: no column {', '.join(missing)} in any table; name one that is there")
 
@@ -220,52 +212,43 @@ def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
         return date.fromisoformat(parameters.as_of)
     if stray := stray_lines(purchases, GAP):
         lines, day, before = stray
-        raise DataError(
-            f"{parameters.purchases}: {lines:,} order lines from {day} on lie more than {GAP} days after all others, "
-            f"which end on {before}; repair their dates, or say as_of"
-        )
+        why = f"order lines from {day} on lie more than {GAP} days after all others, which end on {before}"
+        raise DataError(f"{parameters.purchases}: {lines:,} {why}; repair their dates, or say as_of")
     return purchases.last_day + timedelta(days=1)
 
 
-def _odd_lines(purchases: Purchases, parameters: Parameters) -> list[Rule]:
-    """Return lines for the row log on dates that stand alone, and on lines that stand more than once."""
-    lines, unit, odd = purchases.counts["lines"], "order lines", []
+def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:
+    """Return lines for the row log on what became of the order lines, one after the other, and of the buyers."""
+    unit, left, buyers = "order lines", purchases.counts["lines"], purchases.counts["customers"]
+    rules = cut_rule(parameters.purchases, unit, left) if is_file(parameters.purchases, parameters.engine) else []
+    for rule, affected, goes, note in _log_steps(purchases, as_of, parameters):
+        rules.append(Rule(rule, unit, left, affected, left - affected * goes, note))
+        left = rules[-1].after
+    window = _window_words(parameters, as_of)
+    return [*rules, Rule("without an order in the window", "customers", buyers, buyers - there, there, window)]
+
+
+def _log_steps(purchases: Purchases, as_of: date, parameters: Parameters) -> Iterator[tuple[str, int, bool, str]]:
+    """Yield what holds for how many of the order lines, whether they go, and a note."""
+    counts, excludes = purchases.counts, parameters.returns == "exclude"
     if not parameters.as_of and (stray := stray_lines(purchases, MONTH)):
         few, day, before = stray
         note = f"from {day} on, after {before}, so that the snapshot is late; say as_of if they are wrong"
-        odd.append(Rule(_LATER, unit, lines, few, lines, note))
+        yield _LATER, few, False, note
     looked, again = repeats(purchases)
     if again > _MANY * looked:
         note = f"of {looked:,} of the first customers; kept; see whether a file was put together with itself"
-        odd.append(Rule(_TWICE, unit, lines, again, lines, note))
-    return odd
-
-
-def _log_rules(purchases: Purchases, there: int, as_of: date, parameters: Parameters) -> list[Rule]:
-    counts, unit = purchases.counts, "order lines"
-    left = counts["lines"]
-    rules = cut_rule(parameters.purchases, unit, left) if is_file(parameters.purchases, parameters.engine) else []
-    reasons = {"not_kept": contract.KEPT} if purchases.kept_by else {}
-    reasons |= {f"without_{what}": f"without {what} left out" for what in ("customer", "date", "amount")}
-    for name, rule in reasons.items():
-        note = ", ".join(purchases.kept_by) if rule == contract.KEPT else ""
-        rules.append(Rule(rule, unit, left, counts[name], left - counts[name], note))
-        left -= counts[name]
-    excludes = parameters.returns == "exclude"
+        yield _TWICE, again, False, note
+    if purchases.kept_by:
+        yield contract.KEPT, counts["not_kept"], True, ", ".join(purchases.kept_by)
+    for what in ("customer", "date", "amount"):
+        yield f"without {what} left out", counts[f"without_{what}"], True, ""
     if counts["like_missing"]:
-        note = "kept; leave them out with only, or empty the cells"
-        rules.append(Rule("customer ids that look like none", unit, left, counts["like_missing"], left, note))
-    note = "left out" if excludes else "netted from the spend"
-    sold = left - counts["not_sales"] * excludes
+        yield _NOBODY, counts["like_missing"], False, "kept; leave them out with only, or empty the cells"
+    yield "returns and free lines", counts["not_sales"], excludes, "left out" if excludes else "netted from the spend"
     days = purchases.lines_by_day
-    later = int(days["lines"][pd.to_datetime(days["day"]) > pd.Timestamp(as_of)].sum())
-    buyers, window = counts["customers"], _window_words(parameters, as_of)
-    return [
-        *rules,
-        Rule("returns and free lines", unit, left, counts["not_sales"], sold, note),
-        Rule(f"after {as_of} left out", unit, sold, later, sold - later),
-        Rule("without an order in the window", "customers", buyers, buyers - there, there, window),
-    ]
+    later = days["lines"][pd.to_datetime(days["day"]) > pd.Timestamp(as_of)].sum()
+    yield f"after {as_of} left out", int(later), True, ""
 
 
 def _window_words(parameters: Parameters, as_of: date) -> str:
@@ -273,16 +256,13 @@ def _window_words(parameters: Parameters, as_of: date) -> str:
 
 
 def _join(behaviour: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, list[Rule]]:
-    both = [name for name in known if name in behaviour]
-    if both:
+    if both := [name for name in known if name in behaviour]:
         raise DataError(f"customers: column {', '.join(map(repr, both))} is also made from the purchase log; rename it")
     unknown = int((~behaviour.index.isin(known.index)).sum())
     inactive = int((~known.index.isin(behaviour.index)).sum())
     if unknown == len(behaviour):
-        raise DataError(
-            "customers and purchases share no customer id among those who ordered; customer_id must name the same id "
-            "in both, written alike"
-        )
+        remedy = "customer_id must name the same id in both, written alike"
+        raise DataError(f"customers and purchases share no customer id among those who ordered; {remedy}")
     buyers, note = len(behaviour), "kept, descriptors missing"
     rules = [
         Rule("in the customer table only, left out", "customers", len(known), inactive, len(known) - inactive),
@@ -308,27 +288,23 @@ def read_customers(parameters: Parameters) -> tuple[pd.DataFrame, list[Rule]]:
     (2000, 'exact duplicate rows dropped')
     """
     source, id_column = parameters.customers, parameters.customer_id
-    reading = {key: value for key, value in parameters.reading.items() if key != "sha256" or not parameters.purchases}
-    whole = _read_source(source, id_column, reading, parameters.engine)
+    reading = parameters.reading | ({"sha256": ""} if parameters.purchases else {})  # it is that of the log
+    whole = read_source(source, [id_column], reading, parameters.engine, None)
     table, kept = contract.kept_rows(whole, parameters.only, source)
     table, ranks = contract.ranked(table, parameters.ordered, source)
-    rules = kept + ranks
+    rules, rows = kept + ranks, len(table)
     if is_file(source, parameters.engine):
-        rules += contract.total_rule(table) + cut_rule(source, "customers", len(table))
+        rules += contract.total_rule(table) + cut_rule(source, "customers", rows)
     untouched = id_column in ("", PARAMETERS["customer_id"].default) and not parameters.purchases
     if untouched and id_column not in table:
         contract.check_no_id(table, source)
-        contract.check_contract(table, source)
-        rules += contract.classes_rule(table)
-        table.index = pd.RangeIndex(1, len(table) + 1, name="row")
-        note = f"no column {id_column!r}"
-        return table, [*rules, Rule("row number taken as id", "customers", len(table), 0, len(table), note)]
+        rules += contract.check_contract(table, source)
+        rule = Rule("row number taken as id", "customers", rows, 0, rows, f"no column {id_column!r}")
+        return table.set_axis(pd.RangeIndex(1, rows + 1, name="row")), [*rules, rule]
     check_columns(table.columns, {"customer_id": id_column}, source)
     unique = table.drop_duplicates()
-    contract.check_contract(unique, source, id_column)
-    rule = Rule("exact duplicate rows dropped", "customers", len(table), len(table) - len(unique), len(unique))
-    rules += contract.classes_rule(unique.drop(columns=id_column))
-    rules += contract.alike_rule(pd.Index(unique[id_column]))
+    rules += contract.check_contract(unique, source, id_column) + contract.alike_rule(pd.Index(unique[id_column]))
+    rule = Rule("exact duplicate rows dropped", "customers", rows, rows - len(unique), len(unique))
     return unique.set_index(id_column).sort_index(), [*rules, rule]
 
 
@@ -344,12 +320,3 @@ def has_ids(table: pd.DataFrame | pd.Series) -> bool:
     (True, False)
     """
     return not pd.api.types.is_integer_dtype(table.index)
-
-
-def _read_source(source: str, id_column: str, reading: dict[str, str], engine: str) -> pd.DataFrame:
-    """Return a file, or a table of the engine with its id as text."""
-    if is_file(source, engine):
-        return read_table(source, [id_column], reading)
-    table = engine_table(connect(engine), source, engine)
-    texts = {id_column: table[id_column].cast("string")} if id_column in table.columns else {}
-    return check_table(fetch(table.mutate(**texts)), source)

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +17,7 @@ import pandas as pd
 
 from segnb.errors import DataError, RunError
 from segnb.paths import EMBEDDED, SCRATCH, shown
+from segnb.text import some
 
 
 @cache
@@ -66,10 +67,8 @@ def connect(address: str = EMBEDDED, *, writable: bool = False) -> ibis.BaseBack
         package = error.name or getattr(error.__cause__, "name", None) or kind  # ibis names it in the cause
         raise DataError(f"engine {shown(address)}: the Python package {package} is not there; {extra}") from None
     except Exception as error:
-        raise DataError(
-            f"engine {shown(address)}: no connection ({first_line(error)}); check the address and that it is running, "
-            "passwords come from the environment or the usual files"
-        ) from None
+        remedy = "check the address and that it is running; passwords come from the environment or the usual files"
+        raise DataError(f"engine {shown(address)}: no connection ({first_line(error)}); {remedy}") from None
 
 
 def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Table:
@@ -86,17 +85,15 @@ def engine_table(engine: ibis.BaseBackend, name: str, address: str) -> ibis.Tabl
         found.limit(0).to_pyarrow()
         return found
     except Exception as error:
-        raise DataError(
-            f"{name}: cannot be read from {shown(address)} ({first_line(error)}); {_tables_there(engine, schema)}"
-        ) from None
+        why, remedy = first_line(error), _tables_there(engine, schema)
+        raise DataError(f"{name}: cannot be read from {shown(address)} ({why}); {remedy}") from None
 
 
 def check_numbers(table: ibis.Table, source: str, columns: Iterable[str], *, booleans: bool = False) -> None:
     """Raise a `DataError` that lists all `columns` of an engine's table that hold no numbers, nor yes and no."""
+    allowed = (dt.Numeric, dt.Boolean) if booleans else dt.Numeric
     types = {name: table[name].type() for name in columns}
-    numeric = [name for name, kind in types.items() if kind.is_numeric() or (booleans and kind.is_boolean())]
-    wrong = [f"{name!r} is {kind}" for name, kind in types.items() if name not in numeric]
-    if wrong:
+    if wrong := [f"{name!r} is {kind}" for name, kind in types.items() if not isinstance(kind, allowed)]:
         raise DataError(f"{source}: column {', '.join(wrong)}, not a number; give a view in which it is one")
 
 
@@ -117,9 +114,7 @@ def fetch(table: ibis.Table, order_by: str = "") -> pd.DataFrame:
         found = table.to_pyarrow()
         return (found.sort_by(order_by) if order_by else found).to_pandas()
     except Exception as error:
-        raise RunError(
-            f"the engine stopped answering ({first_line(error)}); run the same command again when it is back"
-        ) from None
+        raise RunError(f"the engine stopped answering ({first_line(error)}); run the same command again") from None
 
 
 def local_clock(column: ibis.Column, zone: str, address: str) -> ibis.Column:
@@ -132,11 +127,11 @@ def local_clock(column: ibis.Column, zone: str, address: str) -> ibis.Column:
     """
     kind = urlsplit(address).scheme
     if kind not in _CLOCKS:
-        raise DataError(
-            f"reading: zone={zone!r} is not understood on {shown(address)}, only on {', '.join(_CLOCKS)}; "
-            "keep local dates in the table"
-        )
-    return _CLOCKS[kind](column, zone)
+        remedy = f"only on {', '.join(_CLOCKS)}; keep local dates in the table"
+        raise DataError(f"reading: zone={zone!r} is not understood on {shown(address)}, {remedy}")
+    if kind == "pyspark":
+        return _from_utc(column.cast(_CLOCK), zone)
+    return _local_time(zone, column.cast(_MOMENT))  # the session is in UTC
 
 
 def first_line(error: Exception) -> str:
@@ -152,8 +147,7 @@ def _tables_there(engine: ibis.BaseBackend, schema: str) -> str:
         names = names or sorted(f"{each}.{name}" for each in others for name in engine.list_tables(database=each))
     except Exception:
         return "check its name and that you may read it"
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"the tables there are {', '.join(names[:20])}{more}" if names else "there are no tables there"
+    return f"the tables there are {some(names)}" if names else "there are no tables there"
 
 
 def _connect_duckdb(address: str, writable: bool) -> ibis.BaseBackend:
@@ -189,17 +183,11 @@ def _connect_spark(address: str) -> ibis.BaseBackend:
     if not {"SPARK_REMOTE", "SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT"} & set(os.environ) and "spark.master" not in given:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         quiet |= {"spark.master": "local[*]", "spark.sql.shuffle.partitions": "8"}
-    builder = SparkSession.builder.appName("segnb")
-    for name, value in (quiet | given).items():
-        builder = builder.config(name, value)
-    return ibis.pyspark.connect(builder.getOrCreate())
+    session = SparkSession.builder.appName("segnb").config(map=quiet | given)
+    return ibis.pyspark.connect(session.getOrCreate())
 
 
-_CONNECTORS: dict[str, Callable[[str], ibis.BaseBackend]] = {
-    "postgres": _connect_postgres,
-    "postgresql": _connect_postgres,
-    "pyspark": _connect_spark,
-}
+_CONNECTORS = {"postgres": _connect_postgres, "postgresql": _connect_postgres, "pyspark": _connect_spark}
 
 _CLOCK, _MOMENT = dt.Timestamp(), dt.Timestamp(timezone="UTC")
 
@@ -214,13 +202,4 @@ def _from_utc(time, zone):
     """Return what a clock in `zone` shows when one of UTC shows `time`."""
 
 
-def _sql_clock(column: ibis.Column, zone: str) -> ibis.Column:
-    return _local_time(zone, column.cast(_MOMENT))  # the session is in UTC
-
-
-_CLOCKS: dict[str, Callable[[ibis.Column, str], ibis.Column]] = {
-    "duckdb": _sql_clock,
-    "postgres": _sql_clock,
-    "postgresql": _sql_clock,
-    "pyspark": lambda column, zone: _from_utc(column.cast(_CLOCK), zone),
-}
+_CLOCKS = ("duckdb", "postgres", "postgresql", "pyspark")

@@ -1,11 +1,9 @@
 """Order lines in segnb's own terms: a log is brought into shape batch by batch, its columns mean what ours mean."""
 
-import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from functools import reduce
 from pathlib import Path
 
 import ibis
@@ -14,19 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis import _
-from pandas.api.types import is_string_dtype
 
 from segnb.data.contract import CURRENCY, MISSING_MARKS, Faults, Reading, known, normal_form, numbers
-from segnb.data.engines import check_numbers, engine_table, fetch, first_line, local_clock, scratch_folder
-from segnb.data.reader import check_columns, column_names, file_kind, normalises, read_table, text_batches, unreadable
+from segnb.data.engines import check_numbers, engine_table, fetch, local_clock, scratch_folder
+from segnb.data.reader import check_columns, check_sha256, column_names, file_kind, read_table, readable, row_batches
 from segnb.errors import DataError
-from segnb.init.guesses import pieces
+from segnb.init.guesses import OFFSET, pieces
 from segnb.parameters import Parameters
 from segnb.paths import find_file, is_file
 from segnb.tables import LARGEST
-
-_ZONED = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
-"""How a time ends that says how far it is from UTC."""
 
 WRITTEN = "written"
 """The zone of times that count as they are written."""
@@ -79,11 +73,15 @@ def open_source(source: str, roles: Mapping[str, str], parameters: Parameters, b
     if is_file(source, parameters.engine):
         names = column_names(source, reading)
         check_columns(names, needed | ({"reading fill": key} if key else {}), source)
-        told = _currencies(_first_rows(source, names, reading))
+        rows = pd.DataFrame(columns=names)
+        with suppress(DataError):  # what is wrong is told when all of it is read
+            rows = read_table(source, reading=reading, most=_FIRST)
+        told = _currencies(rows)
         more = [name for name in names if name in told or name in parameters.only]
         filled = more + [name for role, name in roles.items() if role in _ONCE]
         wanted = dict.fromkeys([*more, key] if key else more, "text") | kinds
-        table = _file_table(source, wanted, reading, filled, backend)
+        target = scratch_folder() / f"{ibis.util.gen_name('segnb')}.parquet"
+        table = _file_table(shape_log(source, wanted, reading, target, filled), source, backend)
     else:
         table = engine_table(backend, source, parameters.engine)
         check_columns(table.columns, needed, source)
@@ -93,51 +91,32 @@ def open_source(source: str, roles: Mapping[str, str], parameters: Parameters, b
     return table
 
 
-def _file_table(
-    source: str, kinds: Mapping[str, str], reading: Reading, filled: Sequence[str], backend: ibis.BaseBackend
-) -> ibis.Table:
-    name = ibis.util.gen_name("segnb")
-    path = shape_log(source, kinds, reading, scratch_folder() / f"{name}.parquet", filled)
-    try:
+def _file_table(path: Path, source: str, backend: ibis.BaseBackend) -> ibis.Table:
+    with readable(source, "parquet"):
         if backend.name == "postgres":  # which reads no files: it gets a table for the session
-            return backend.create_table(name, pq.read_table(path), temp=True)
+            return backend.create_table(ibis.util.gen_name("segnb"), pq.read_table(path), temp=True)
         return backend.read_parquet(path)
-    except Exception as error:
-        raise DataError(f"{source}: cannot be read as parquet: {first_line(error)}") from None
 
 
 def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str], told: Sequence[str]) -> None:
     """Refuse amounts in several currencies, which no sum makes sense of; a table without amounts may name them."""
-    if "number" not in kinds.values():
-        return
-    for name in (name for name in told if name in table.columns and kinds.get(name) in (None, "text")):
-        texts = fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str).str.strip()
-        found = sorted(set(texts) - set(MISSING_MARKS))
+    texts = [name for name in told if kinds.get(name, "text") == "text"]
+    for name in texts if "number" in kinds.values() else ():
+        seen = fetch(table.select(name).distinct().limit(20))[name].dropna().astype(str).str.strip()
+        found = sorted(set(seen) - set(MISSING_MARKS))
         if len(found) > 1:
-            raise DataError(
-                f"{source}: column {name!r} tells of {len(found)} currencies ({', '.join(found)}), which cannot "
-                "be added up; bring the amounts to one currency and leave that column out"
-            )
-
-
-def _first_rows(source: str, names: Sequence[str], reading: Reading) -> pd.DataFrame:
-    """Return the first rows of a file, none where they can't be read: what is wrong is told when all of it is read."""
-    with suppress(DataError):
-        return read_table(source, reading=reading, most=_FIRST)
-    return pd.DataFrame(columns=list(names))
+            remedy = "bring the amounts to one currency and leave that column out"
+            many = f"column {name!r} tells of {len(found)} currencies ({', '.join(found)}), which cannot be added up"
+            raise DataError(f"{source}: {many}; {remedy}")
 
 
 def _currencies(rows: pd.DataFrame) -> list[str]:
     """Return the columns that are about the currency itself, by name or since their first rows hold nothing else."""
-
-    def named(name: str) -> bool:
-        return pieces(name)[-1:] in (["currency"], ["code"]) and "currency" in pieces(name)
-
-    def only_codes(column: pd.Series) -> bool:
-        texts = set(column.dropna()) if is_string_dtype(column) else set()
-        return bool(texts) and all(isinstance(text, str) and CURRENCY.fullmatch(text.strip()) for text in texts)
-
-    return [str(name) for name in rows if named(str(name)) or only_codes(rows[name])]
+    words = {str(name): pieces(str(name)) for name in rows}
+    named = {name for name, each in words.items() if "currency" in each and each[-1] in ("currency", "code")}
+    texts = {name: rows[name].dropna().str.strip() for name in rows if pd.api.types.is_string_dtype(rows[name])}
+    codes = {name for name, column in texts.items() if len(column) and column.str.fullmatch(CURRENCY).all()}
+    return [name for name in words if name in named | codes]
 
 
 def shape_log(
@@ -169,20 +148,18 @@ def shape_log(
         If rows are ragged, numbers are none or beyond reason, or more than one in a thousand dates cannot be read:
         all faults are listed with their number and their first rows.
     """
-    path = find_file(source)
-    kind, normalise = file_kind(path, source), normalises(reading)
-    key = reading.get("fill", "")
-    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds) and not (normalise or key):
+    path, key = find_file(source), reading.get("fill", "")
+    kind = file_kind(path, source)
+    check_sha256(path, source, reading)
+    if kind == ".parquet" and _in_shape(pq.read_schema(path), source, kinds) and not (reading.get("ids") or key):
         return path
     faults, writer = Faults(), None
-    try:
-        batches = _batches(path, source, kinds, reading, faults)
+    with readable(source, kind):
+        batches = row_batches(source, kinds, reading, faults)
         for batch in _filled_down(batches, key, filled) if key else batches:
             shaped = pa.table({name: _shaped(batch, name, kinds[name], reading, faults) for name in kinds})
             writer = writer or pq.ParquetWriter(target, shaped.schema)
             writer.write_table(shaped)
-    except Exception as error:
-        raise unreadable(source, kind, error) from None
     faults.check(source)
     if writer is None:
         raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
@@ -191,34 +168,15 @@ def shape_log(
 
 
 def _in_shape(schema: pa.Schema, source: str, kinds: Mapping[str, str]) -> bool:
-    nested = [name for name in kinds if pa.types.is_nested(schema.field(name).type)]
-    if nested:
-        raise DataError(
-            f"{source}: column {', '.join(map(repr, nested))} holds lists or records; unfold it into columns"
-        )
-    return all(kind == "text" or _fits(schema.field(name).type, kind) for name, kind in kinds.items())
+    if nested := [repr(name) for name in kinds if pa.types.is_nested(schema.field(name).type)]:
+        raise DataError(f"{source}: column {', '.join(nested)} holds lists or records; unfold it into columns")
+    return all(_fits(schema.field(name).type, kind) for name, kind in kinds.items())
 
 
 def _fits(found: pa.DataType, kind: str) -> bool:
-    numeric = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
-    return numeric if kind == "number" else pa.types.is_timestamp(found) or pa.types.is_date(found)
-
-
-def _batches(
-    path: Path, source: str, kinds: Mapping[str, str], reading: Reading, faults: Faults
-) -> Iterator[pa.RecordBatch]:
-    kind, names = file_kind(path, source), list(kinds)
-    if kind not in (".parquet", ".xlsx"):
-        yield from text_batches(path, source, names, reading, faults)
-        return
-    if kind == ".parquet":
-        batches = pq.ParquetFile(path).iter_batches(columns=names)
-    else:
-        table = read_table(source, [name for name in kinds if kinds[name] == "text"], reading)
-        batches = pa.Table.from_pandas(table[names], preserve_index=False).to_batches()
-    for batch in batches:
-        yield batch
-        faults.rows += len(batch)
+    if kind == "number":
+        return pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
+    return kind == "text" or pa.types.is_timestamp(found) or pa.types.is_date(found)
 
 
 def _filled_down(batches: Iterator[pa.RecordBatch], key: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -236,10 +194,14 @@ def _shaped(batch: pa.RecordBatch, name: str, kind: str, reading: Reading, fault
     column = batch.column(name)
     if kind == "text" and reading.get("ids") and not pa.types.is_integer(column.type):
         return normal_form(column.cast(pa.string()))
-    if kind == "text" or _fits(column.type, kind):
+    if _fits(column.type, kind):
         return column
     text = known(pc.utf8_trim_whitespace(column.cast(pa.string())))
-    return (_numbers if kind == "number" else _moments)(text, name, reading, faults)
+    found = numbers(text, reading) if kind == "number" else _moments(text, name, reading, faults)
+    _note(faults, name, f"no {kind}", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
+    if kind == "number":
+        _note(faults, name, "large", pc.greater(pc.abs(found), LARGEST), text)
+    return found
 
 
 def _note(faults: Faults, name: str, kind: str, there: pa.Array, text: pa.Array) -> None:
@@ -248,30 +210,19 @@ def _note(faults: Faults, name: str, kind: str, there: pa.Array, text: pa.Array)
     faults.note(name, kind, pc.indices_nonzero(there).to_pylist(), text.filter(there).to_pylist())
 
 
-def _numbers(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.Array:
-    found = numbers(text, reading)
-    _note(faults, name, "no number", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
-    _note(faults, name, "large", pc.greater(pc.abs(found), LARGEST), text)
-    return found
-
-
 def _moments(text: pa.Array, name: str, reading: Reading, faults: Faults) -> pa.Array:
     """Return dates and times, those that say how far from UTC they are as times of UTC."""
     written = reading.get("dates") or "ISO8601"
     if reading.get("zone") == WRITTEN:
-        text = pc.replace_substring_regex(text, r"(:\d\d(\.\d+)?)\s*(Z|[+-]\d\d(:?\d\d)?)$", r"\1")
+        text = pc.replace_substring_regex(text, OFFSET, r"\1")
     elif not reading.get("zone"):
-        told = pc.is_valid(text) if re.search("%[zZ]", written) else pc.match_substring_regex(text, _ZONED)
+        told = pc.is_valid(text) if re.search("%[zZ]", written) else pc.match_substring_regex(text, OFFSET)
         _note(faults, name, "zone", told, text)
     try:
         days = pd.to_datetime(text.to_pandas(), format=written, errors="coerce", utc=True).dt.tz_localize(None)
     except ValueError as error:
-        raise DataError(
-            f"reading: dates={written!r} isn't a way to write dates ({error}); for instance %d.%m.%Y"
-        ) from None
-    found = pa.array(days.astype("datetime64[us]"), pa.timestamp("us"), from_pandas=True)
-    _note(faults, name, "no date", pc.and_(pc.is_valid(text), pc.is_null(found)), text)
-    return found
+        raise DataError(f"reading: dates={written!r}: {error}; write dates as in %d.%m.%Y, for instance") from None
+    return pa.array(days.astype("datetime64[us]"), pa.timestamp("us"), from_pandas=True)
 
 
 def standard_lines(log: ibis.Table, parameters: Parameters) -> ibis.Table:
@@ -316,8 +267,7 @@ def standard_lines(log: ibis.Table, parameters: Parameters) -> ibis.Table:
 def _kept(log: ibis.Table, only: Mapping[str, Sequence[str]]) -> ibis.Value:
     """Return whether a line has one of the values to keep in each column that is named and there."""
     told = {name: values for name, values in only.items() if name in log.columns}
-    fits = [log[name].cast("string").fill_null("").isin(list(values)) for name, values in told.items()]
-    return reduce(operator.and_, fits, ibis.literal(True))
+    return ibis.and_(*(log[name].cast("string").fill_null("").isin(list(values)) for name, values in told.items()))
 
 
 def _reason(found: Mapping[str, ibis.Value], sale: ibis.Value, kept: ibis.Value, returns: str) -> ibis.Value:
@@ -371,6 +321,5 @@ def _day(column: ibis.Column, parameters: Parameters) -> ibis.Column:
 def check_whole(log: ibis.Table, ids: list[str], source: str) -> None:
     """Refuse ids with fractions, since two of them would become one."""
     for name in (name for name in ids if log[name].type().is_floating()):
-        broken = fetch(log.agg(count=log.count(where=_known(log[name].cast("float64")) % 1 != 0)))["count"][0]
-        if broken:
+        if broken := fetch(log.agg(count=log.count(where=_known(log[name].cast("float64")) % 1 != 0)))["count"][0]:
             raise DataError(f"{source}: column {name!r} holds {broken:,} numbers with fractions, which can't be ids")

@@ -12,10 +12,8 @@ from ibis import _
 
 from segnb.data.engines import connect, fetch, first_line, kept
 from segnb.data.order_lines import LEFT_OUT, RETURN, USED, check_whole, open_source, standard_lines, text_id
-from segnb.data.reader import check_sha256
 from segnb.errors import DataError
 from segnb.parameters import Parameters
-from segnb.paths import find_file, is_file
 from segnb.tables import LARGEST
 
 _MOST_CATEGORIES = 8
@@ -128,12 +126,9 @@ def open_log(parameters: Parameters) -> Purchases:
     2000
     """
     source, columns = parameters.purchases, parameters.purchase_columns
-    reading = {name: value for name, value in parameters.reading.items() if name != "sha256"}
-    if is_file(source, parameters.engine):
-        check_sha256(find_file(source), source, parameters.reading.get("sha256", ""))
     inside = {role: name for role, name in columns.items() if role != "category" or not parameters.products}
     _check_roles(inside)
-    parameters = parameters.model_copy(update={"reading": reading, "purchase_columns": inside})
+    parameters = parameters.model_copy(update={"purchase_columns": inside})
     backend = connect(parameters.engine)
     roles = {"customer_id": parameters.customer_id} | inside
     log = open_source(source, roles, parameters, backend)
@@ -188,7 +183,7 @@ def stray_lines(purchases: Purchases, gap: int) -> tuple[int, date, date] | None
 def _product_categories(columns: Mapping[str, str], parameters: Parameters, backend: ibis.BaseBackend) -> ibis.Table:
     """Return the category of each product, the first by name where a product stands under two."""
     names = {role: columns.get(role, "") for role in ("product", "category")}
-    reading = {name: value for name, value in parameters.reading.items() if name != "fill"}
+    reading = {name: value for name, value in parameters.reading.items() if name not in ("fill", "sha256")}
     table = open_source(parameters.products, names, parameters.model_copy(update={"reading": reading}), backend)
     category = table.select(**{role: text_id(table[name]) for role, name in names.items()})
     return category.group_by("product").agg(category=_.category.min())
@@ -198,10 +193,9 @@ def _check_roles(columns: Mapping[str, str]) -> None:
     """Refuse columns without a date, an amount or what makes one."""
     amounts = ({"amount"}, {"quantity", "price"}, {"order", "total"})
     if "date" not in columns or not any(each <= set(columns) for each in amounts):
-        raise DataError(
-            f"purchase_columns={dict(columns)!r}: needs date, and amount or both quantity and price, or both order "
-            "and total; for instance {date: ordered_at, amount: amount}"
-        )
+        needs = "needs date, and amount or both quantity and price, or both order and total"
+        example = "for instance {date: ordered_at, amount: amount}"
+        raise DataError(f"purchase_columns={dict(columns)!r}: {needs}; {example}")
 
 
 def _count_lines(lines: ibis.Table, source: str) -> tuple[ibis.Table, dict[str, int], str, str]:
@@ -215,39 +209,36 @@ def _count_lines(lines: ibis.Table, source: str) -> tuple[ibis.Table, dict[str, 
         first_ever=_.day.min(where=_.amount >= 0),
     )
     whole, used = _.reason.isin([USED, RETURN]), _.reason == USED
+    sums = {
+        "lines": _.lines.sum(),
+        **{name: _.lines.sum(where=_.reason == reason) for name, reason in LEFT_OUT.items()},
+        "not_sales": _.not_sales.sum(where=whole),
+        "customers": _.customer_id.nunique(where=whole),
+        "like_missing": _.lines.sum(where=_.customer_id.cast("string").lower().isin(_LIKE_MISSING)),
+        "absurd": _.absurd.sum(where=_.reason != LEFT_OUT["not_kept"]),
+        "first": _["first"].min(where=used).cast("string"),
+        "last": _["last"].max(where=used).cast("string"),
+    }
     try:
         by_customer = kept(by_customer)
-        found = fetch(
-            by_customer.agg(
-                lines=_.lines.sum(),
-                **{name: _.lines.sum(where=_.reason == reason) for name, reason in LEFT_OUT.items()},
-                not_sales=_.not_sales.sum(where=whole),
-                customers=_.customer_id.nunique(where=whole),
-                like_missing=_.lines.sum(where=_.customer_id.cast("string").lower().isin(_LIKE_MISSING)),
-                absurd=_.absurd.sum(where=_.reason != LEFT_OUT["not_kept"]),
-                first=_["first"].min(where=used).cast("string"),
-                last=_["last"].max(where=used).cast("string"),
-            )
-        )
+        found = fetch(by_customer.agg(**sums))
     except Exception as error:
         words = first_line(error)
         hint = "; say how dates are written with reading: {dates: …}" if _DATED.search(words) else ""
         raise DataError(f"{source}: {words}{hint}") from None
     first, last = found.pop("first")[0], found.pop("last")[0]
     counts = {name: int(count) for name, count in found.fillna(0).iloc[0].items()}
-    _check_counts(counts, source)
-    if not isinstance(last, str):
-        raise DataError(f"{source}: none of the {counts['lines']:,} lines has a customer, a date and an amount")
+    _check_counts(counts, last, source)
     return by_customer.filter(used).select("customer_id", "first_ever"), counts, first, last
 
 
-def _check_counts(counts: dict[str, int], source: str) -> None:
-    if counts["absurd"]:
-        raise DataError(f"{source}: {counts['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them")
-    if counts["without_customer"] > _MOST_GUESTS * counts["lines"]:
-        raise DataError(
-            f"{source}: {counts['without_customer']:,} of {counts['lines']:,} lines have no customer; name the right "
-            "column in customer_id, or take those lines out if that is how it is"
-        )
-    if not counts["lines"]:
-        raise DataError(f"{source}: no rows; a purchase log needs at least one order line")
+def _check_counts(counts: dict[str, int], last: object, source: str) -> None:
+    lines, guests = counts["lines"], counts["without_customer"]
+    remedy = "name the right column in customer_id, or take those lines out if that is how it is"
+    faults = {
+        f"{counts['absurd']} amounts are infinite or beyond {LARGEST:g}; repair them": counts["absurd"],
+        f"{guests:,} of {lines:,} lines have no customer; {remedy}": guests > _MOST_GUESTS * lines,
+        f"none of the {lines:,} lines has a customer, a date and an amount": not isinstance(last, str),
+    }
+    if told := [words for words, holds in faults.items() if holds]:
+        raise DataError(f"{source}: {told[0]}")

@@ -5,31 +5,35 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
-from itertools import islice, takewhile
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.dataset
 import pyarrow.parquet as pq
-from pandas.api.types import is_float_dtype, is_object_dtype
 
 from segnb.data.contract import MISSING_MARKS, Faults, Reading, known, numbers
+from segnb.data.engines import connect, engine_table, fetch, first_line
 from segnb.errors import DataError
-from segnb.paths import find_file, sha256
+from segnb.paths import find_file, is_file, sha256
 from segnb.tables import Rule
+from segnb.text import some
 
 BLOCK = 4 * 2**20
 """Bytes of a text file that are looked at together."""
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ","}
+"""The endings of text files, and what separates their fields."""
+
+Batches = Iterator[pa.RecordBatch]
+
 _NAMELESS = re.compile(r"__index_level_\d+__")
 """What parquet calls a pandas index without a name."""
-
 
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+(_level_\d+)?")
 
@@ -65,18 +69,22 @@ def read_table(
     >>> read_table("data/shop_customers.csv", ["customer_id"]).columns[0]
     'customer_id'
     """
-    reading = dict(reading or {})
-    path = find_file(source)
-    check_sha256(path, source, reading.get("sha256", ""))
-    kind, normalise = file_kind(path, source), normalises(reading)
-    try:
-        table = _READERS[kind](path, source, id_columns, reading, most)
-        ids = {name: _id_as_text(table[name]) for name in id_columns if name in table}
-    except Exception as error:
-        raise unreadable(source, kind, error) from None
-    if normalise:
-        ids = {name: column.str.strip().str.normalize("NFC") for name, column in ids.items()}
+    path, reading = find_file(source), reading or {}
+    check_sha256(path, source, reading)
+    kind = file_kind(path, source)
+    with readable(source, kind):
+        table = _KINDS[kind][1](path, source, id_columns, reading, most)
+        ids = {name: _id_as_text(table[name], reading) for name in id_columns if name in table}
     return check_table(table.assign(**ids), source)
+
+
+def read_source(source: str, ids: Sequence[str], reading: Reading, engine: str, most: int | None) -> pd.DataFrame:
+    """Return a file, see `read_table`, or a table of the engine with ids as text."""
+    if is_file(source, engine):
+        return read_table(source, ids, reading, most=most)
+    table = engine_table(connect(engine), source, engine)
+    texts = {name: table[name].cast("string") for name in ids if name in table.columns}
+    return check_table(fetch(table.mutate(**texts).limit(most)), source)
 
 
 def column_names(source: str, reading: Reading | None = None) -> list[str]:
@@ -94,55 +102,47 @@ def column_names(source: str, reading: Reading | None = None) -> list[str]:
     """
     path, reading = find_file(source), reading or {}
     kind = file_kind(path, source)
-    try:
-        if kind == ".parquet":
-            return [name for name in pq.read_schema(path).names if not _NAMELESS.fullmatch(name)]
-        return (_workbook_header if kind == ".xlsx" else _text_header)(path, source, reading)
-    except Exception as error:
-        raise unreadable(source, kind, error) from None
+    with readable(source, kind):
+        return _KINDS[kind][0](path, source, reading)
 
 
 def file_kind(path: Path, source: str) -> str:
     """Return the ending that says how a file is read; a `DataError` names those there are."""
     suffixes = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
     kind = (suffixes[0] if suffixes else "").lower()
-    if kind not in _READERS:
-        raise DataError(f"{source}: files ending in {path.suffix!r} are not read; allowed are {', '.join(_READERS)}")
+    if kind not in _KINDS:
+        raise DataError(f"{source}: files ending in {path.suffix!r} are not read; allowed are {', '.join(_KINDS)}")
     return kind
 
 
-def is_text(source: str) -> bool:
-    """Return whether a source is a text file, by its ending."""
-    return Path(source.removesuffix(".gz")).suffix.lower() in DELIMITERS
+@contextmanager
+def readable(source: str, kind: str) -> Iterator[None]:
+    """Say in one line why a file cannot be read in this context, whatever fails."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        why = f"cannot be read as {kind}: {first_line(error)}"
+        if isinstance(error, UnicodeDecodeError):
+            why = f"bytes that are not {error.encoding}; name the encoding, for instance reading: {{encoding: latin-1}}"
+        elif "straddling object" in str(error):
+            why = f"a quote is never closed, or a value is longer than {BLOCK:,} bytes; repair that"
+        raise DataError(f"{source}: {why}") from None
 
 
-def unreadable(source: str, kind: str, error: Exception) -> DataError:
-    """Return the error that says why a file cannot be read, in one line."""
-    if isinstance(error, DataError):
-        return error
-    if isinstance(error, UnicodeDecodeError):
-        remedy = "name the encoding, for instance reading: {encoding: latin-1}"
-        return DataError(f"{source}: there are bytes that are not {error.encoding}; {remedy}")
-    if "straddling object" in str(error):
-        return DataError(f"{source}: a quote is never closed, or a value is longer than {BLOCK:,} bytes; repair that")
-    return DataError(f"{source}: cannot be read as {kind}: {' '.join(str(error).split())}")
-
-
-def check_sha256(path: Path, source: str, expected: str) -> None:
-    """Raise a `DataError` if a file's SHA-256 is not the expected one; "" expects nothing."""
+def check_sha256(path: Path, source: str, reading: Reading) -> None:
+    """Raise a `DataError` if a file's SHA-256 is not the one that `reading` names."""
+    expected = reading.get("sha256")
     if expected and (found := sha256(path)) != expected.lower():
         raise DataError(f"{source}: SHA-256 is {found}, expected {expected}; this is another copy of the file")
 
 
 def check_columns(columns: Sequence[str], needed: Mapping[str, str], source: str) -> None:
     """Raise a `DataError` that lists all `needed` columns (parameter name to column name) that are not there."""
-    missing = [f"{column!r} ({parameter})" for parameter, column in needed.items() if column not in columns]
-    if missing:
-        more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
-        raise DataError(
-            f"{source}: no column {', '.join(missing)}; its columns are {', '.join(map(str, columns[:20]))}{more}; "
-            "name the right one in the parameter in brackets"
-        )
+    if missing := [f"{column!r} ({parameter})" for parameter, column in needed.items() if column not in columns]:
+        there = f"its columns are {some(columns)}; name the right one in the parameter in brackets"
+        raise DataError(f"{source}: no column {', '.join(missing)}; {there}")
 
 
 def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -152,14 +152,12 @@ def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
     if not all(isinstance(name, str) for name in table.columns):
         raise DataError(f"{source}: column names must be text, found {list(table.columns)[:5]}; rename them")
     if nameless := [place for place, name in enumerate(table.columns, 1) if place > 1 and _UNNAMED.fullmatch(name)]:
-        raise DataError(
-            f"{source}: column {', '.join(map(str, nameless[:5]))} has no name; name each column in the first row, "
-            "without a title above it and without merged cells"
-        )
+        remedy = "name each column in the first row, without a title above it and without merged cells"
+        raise DataError(f"{source}: column {some(nameless, 5)} has no name; {remedy}")
     plain = {}
-    for name in table.columns[table.dtypes.map(is_object_dtype)]:
+    for name in table.columns[table.dtypes == "object"]:
         kinds = set(table[name].dropna().map(type))
-        if kinds & {list, dict, np.ndarray}:
+        if table[name].map(pd.api.types.is_list_like).any():
             raise DataError(f"{source}: column {name!r} holds lists or records; unfold it into columns of its own")
         if kinds == {Decimal}:
             plain[name] = table[name].astype(float)
@@ -168,57 +166,47 @@ def check_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
     return table.assign(**plain)
 
 
-def normalises(reading: Reading) -> bool:
-    """Return whether ids are to be normalised, as `reading: {ids: normalise}` says; a `DataError` refuses all else."""
-    choice = reading.get("ids", "")
-    if choice not in ("", "normalise"):
-        raise DataError(
-            f"reading: ids={choice!r}; the only choice is 'normalise', leave it out to keep ids as they are"
-        )
-    return bool(choice)
-
-
-def _id_as_text(ids: pd.Series) -> pd.Series:
+def _id_as_text(ids: pd.Series, reading: Reading) -> pd.Series:
     """Return ids as text; whole numbers lose no digit, missing ids stay missing."""
-    whole = ids.astype("Int64") if is_float_dtype(ids) else ids
-    return whole.astype("string").astype("str")
+    whole = ids.astype("Int64") if ids.dtype.kind == "f" else ids
+    text = whole.astype("string").astype("str")
+    return text.str.strip().str.normalize("NFC") if reading.get("ids") else text
 
 
-class _Decoder:
-    """Turns the blocks of a text file into UTF-8, the last line ended, and remembers the last character."""
+class _TextFile:
+    """A text file, gzipped or not, and how it is written; it remembers the last character that was read."""
 
-    def __init__(self, encoding: str, squeezes: bool) -> None:
-        self.decode = codecs.getincrementaldecoder(encoding)().decode
-        self.squeezes, self.rest, self.last, self.ending = squeezes, "", "", "\n"
+    def __init__(self, path: Path, reading: Reading) -> None:
+        self.delimiter = reading.get("delimiter") or DELIMITERS[file_kind(path, path.name)]
+        self.decode = codecs.getincrementaldecoder(reading.get("encoding") or "utf-8-sig")().decode
+        self.path, self.rest, self.last, self.ending = path, "", "", "\n"
 
-    def __call__(self, block: pa.Buffer) -> bytes:
+    def stream(self) -> pa.NativeFile:
+        """Return the file as a stream of UTF-8."""
+        return pa.TransformInputStream(pa.input_stream(str(self.path)), self._decoded)
+
+    def _decoded(self, block: pa.Buffer) -> bytes:
+        """Return a block as UTF-8, runs of blanks as one where they separate fields; the last line is ended."""
         text = self.decode(bytes(block), not len(block))
         self.last = text.rstrip("\r\n")[-1:] or self.last
         if not len(block):
             text, self.ending = text + self.ending, ""
-        if self.squeezes:
+        if self.delimiter == " ":
             whole, end, self.rest = (self.rest + text).rpartition("\n")
             text = "\n".join(" ".join(line.split()) for line in whole.split("\n")) + end
         return text.encode()
 
 
-def _decoded(path: Path, reading: Reading) -> tuple[pa.NativeFile, _Decoder, str]:
-    """Return a text file, gzipped or not, as UTF-8, what decodes it, and the delimiter of its fields."""
-    delimiter = reading.get("delimiter") or DELIMITERS[file_kind(path, path.name)]
-    decoder = _Decoder(reading.get("encoding") or "utf-8-sig", delimiter == " ")
-    return pa.TransformInputStream(pa.input_stream(str(path)), decoder), decoder, delimiter
-
-
 def _text_header(path: Path, source: str, reading: Reading) -> list[str]:
     """Return a text file's header; a `DataError` says that it is missing, undivided, or names a column twice."""
-    stream, _, delimiter = _decoded(path, reading)
-    with io.TextIOWrapper(stream, "utf-8", newline="") as lines:
-        header = next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
+    file = _TextFile(path, reading)
+    with io.TextIOWrapper(file.stream(), "utf-8", newline="") as lines:
+        header = next(filter(None, csv.reader(lines, delimiter=file.delimiter)), [])
     if not header:
         raise DataError(f"{source}: the file is empty; expected a header and at least one row")
     if header[0].startswith("sep="):
         raise DataError(f"{source}: the first line begins with 'sep=', which is for Excel alone; remove that line")
-    seen = next((mark for mark in (";", "\t", "|", ",") if mark != delimiter and mark in header[0]), None)
+    seen = next((mark for mark in (";", "\t", "|", ",") if mark != file.delimiter and mark in header[0]), None)
     if len(header) == 1 and seen:
         remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
         raise DataError(f"{source}: 1 column, and {seen!r} seen in it; {remedy}")
@@ -226,38 +214,48 @@ def _text_header(path: Path, source: str, reading: Reading) -> list[str]:
     return header
 
 
-def _check_twice(header: Sequence[Any], source: str) -> None:
-    twice = sorted({str(name) for name in header if header.count(name) > 1})
-    if twice:
+def _check_twice(header: Sequence[object], source: str) -> None:
+    if twice := sorted({str(name) for name in header if header.count(name) > 1}):
         raise DataError(f"{source}: column {', '.join(map(repr, twice))} stands more than once; rename or remove one")
 
 
-def text_batches(
-    path: Path, source: str, columns: Sequence[str], reading: Reading, faults: Faults
-) -> Iterator[pa.RecordBatch]:
-    """Yield columns of a text file as they are written, batch by batch; rows that don't fit the header are noted."""
-    stream, decoder, delimiter = _decoded(path, reading)
+def row_batches(source: str, kinds: Mapping[str, str], reading: Reading, faults: Faults) -> Batches:
+    """Yield columns of a file batch by batch, those of a text file as they are written; `faults` counts their rows."""
+    path, names = find_file(source), list(kinds)
+    kind = file_kind(path, source)
+    if kind == ".parquet":
+        batches = pq.ParquetFile(path).iter_batches(columns=names)
+    elif kind == ".xlsx":
+        table = read_table(source, [name for name in kinds if kinds[name] == "text"], reading)
+        batches = pa.Table.from_pandas(table[names], preserve_index=False).to_batches()
+    else:
+        batches = _text_batches(path, source, names, reading, faults)
+    for batch in batches:
+        yield batch
+        faults.rows += len(batch)
+
+
+def _text_batches(path: Path, source: str, columns: Sequence[str], reading: Reading, faults: Faults) -> Batches:
+    """Yield columns of a text file as they are written; rows that don't fit the header are noted."""
+    file = _TextFile(path, reading)
     last = _text_header(path, source, reading)[-1]
     columns = list(dict.fromkeys([*columns, last]))
-    with pyarrow.csv.open_csv(
-        stream,
-        pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK),
-        pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=faults.skip),
-        pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), include_columns=columns),
-    ) as batches:
+    read = pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK)
+    parse = pyarrow.csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=faults.skip)
+    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), include_columns=columns)
+    with pyarrow.csv.open_csv(file.stream(), read, parse, convert) as batches:
         end = ""
         for batch in batches:
             yield batch
-            faults.rows += len(batch)
             end = batch.column(last)[-1].as_py() if len(batch) else end
-    if "\n" in end and decoder.last != '"':
+    if "\n" in end and file.last != '"':
         row = faults.rows + len(faults.skipped) + 1
         raise DataError(f"{source}: a quote that begins in row {row} is never closed; repair that row")
 
 
 def _read_text(path: Path, source: str, ids: Sequence[str], reading: Reading, most: int | None) -> pd.DataFrame:
     names, faults = _text_header(path, source, reading), Faults()
-    batches = text_batches(path, source, names, reading, faults)
+    batches = row_batches(source, dict.fromkeys(names, "text"), reading, faults)
     taken = takewhile(lambda _: most is None or faults.rows < most, batches)
     text = pa.Table.from_batches(taken, pa.schema([(name, pa.string()) for name in names]))
     faults.check(source)
@@ -280,31 +278,33 @@ def _typed(text: pa.Array, reading: Reading) -> pa.Array:
     return text.cast(pa.bool_()) if pc.all(pc.is_in(text.drop_null(), truths)).as_py() else text
 
 
+def _parquet_header(path: Path, source: str, reading: Reading) -> list[str]:
+    return [name for name in pq.read_schema(path).names if not _NAMELESS.fullmatch(name)]
+
+
 def _read_parquet(path: Path, source: str, ids: Sequence[str], reading: Reading, most: int | None) -> pd.DataFrame:
-    table = pq.read_table(path) if most is None else _first_rows(path, most)
-    table = table.select([name for name in table.column_names if not _NAMELESS.fullmatch(name)])
-    return table.to_pandas(ignore_metadata=True)  # a pandas index becomes the column that it was
+    rows = pyarrow.dataset.dataset(path)
+    table = rows.to_table() if most is None else rows.head(most)
+    named = table.select(_parquet_header(path, source, reading))
+    return named.to_pandas(ignore_metadata=True)  # a pandas index becomes the column that it was
 
 
-def _first_rows(path: Path, most: int) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        return pa.Table.from_batches(islice(file.iter_batches(most), 1), file.schema_arrow)
+def _workbook_header(path: Path, source: str, reading: Reading) -> list[str]:
+    return list(_read_workbook(path, source, (), reading, 0))
 
 
 def _read_workbook(path: Path, source: str, ids: Sequence[str], reading: Reading, most: int | None) -> pd.DataFrame:
     """Return a sheet of a workbook, with the same marks for missing values as in a text file."""
-    names = _workbook_header(path, source, reading)
-    missing = {name: [""] if name in ids else MISSING_MARKS for name in names}
-    given = {"dtype": dict.fromkeys(ids, str), "keep_default_na": False, "na_values": missing}
-    return pd.read_excel(path, _sheet(path, source, reading), nrows=most, **given)
-
-
-def _workbook_header(path: Path, source: str, reading: Reading) -> list[str]:
-    """Return the names of the columns, each allowed once: pandas would call a second x `x.1`."""
-    sheet = _sheet(path, source, reading)
-    written = pd.read_excel(path, sheet, header=None, nrows=1, dtype=object)
-    _check_twice([name for row in written.to_numpy() for name in row if not pd.isna(name)], source)
-    return list(pd.read_excel(path, sheet, nrows=0))
+    sheet = reading.get("sheet") or 0
+    with pd.ExcelFile(path) as book:
+        if sheet and sheet not in book.sheet_names:
+            raise DataError(f"{source}: no sheet {sheet!r}; the sheets are {some(book.sheet_names)}")
+        first = pd.read_excel(book, sheet, header=None, nrows=1, dtype=object)
+        names = [name for row in first.to_numpy() for name in row]
+        _check_twice([name for name in names if not pd.isna(name)], source)  # pandas would call a second x `x.1`
+        marks = {name: [""] if name in ids else MISSING_MARKS for name in names}
+        given = {"dtype": dict.fromkeys(ids, str), "keep_default_na": False, "na_values": marks}
+        return pd.read_excel(book, sheet, nrows=most, **given)
 
 
 def sheet_names(source: str) -> list[str]:
@@ -313,15 +313,12 @@ def sheet_names(source: str) -> list[str]:
         return [str(name) for name in book.sheet_names]
 
 
-def _sheet(path: Path, source: str, reading: Reading) -> str | int:
-    """Return which sheet to read, the first unless another is named."""
-    wanted = reading.get("sheet")
-    if wanted and wanted not in (there := sheet_names(str(path))):
-        raise DataError(f"{source}: no sheet {wanted!r}; the sheets are {', '.join(there)}")
-    return wanted or 0
-
-
-_READERS = {**dict.fromkeys(DELIMITERS, _read_text), ".parquet": _read_parquet, ".xlsx": _read_workbook}
+_KINDS = {
+    **dict.fromkeys(DELIMITERS, (_text_header, _read_text)),
+    ".parquet": (_parquet_header, _read_parquet),
+    ".xlsx": (_workbook_header, _read_workbook),
+}
+"""How the names of a file's columns are read, and its rows."""
 
 
 def cut_rule(source: str, unit: str, rows: int) -> list[Rule]:
@@ -331,7 +328,6 @@ def cut_rule(source: str, unit: str, rows: int) -> list[Rule]:
         return []
     with open(path, "rb") as file:
         file.seek(-min(4, path.stat().st_size), 2)
-        end = file.read()
-    if end.rstrip(b"\0")[-1:] in (b"\n", b"\r"):
-        return []
-    return [Rule("no line break at the end: the last row may be cut short", unit, rows, 1, rows, "kept")]
+        whole = file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
+    rule = Rule("no line break at the end: the last row may be cut short", unit, rows, 1, rows, "kept")
+    return [] if whole else [rule]

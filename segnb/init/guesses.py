@@ -29,6 +29,9 @@ def _read(pattern: str) -> list[Any]:
 
 
 _ISO = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?"
+OFFSET = r"(:\d\d(?:\.\d+)?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""How a time ends that says how far it is from UTC."""
+
 _DAYS = (
     *("%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %B %Y", "%d. %B %Y", "%B %d, %Y", "%b %d, %Y"),
@@ -74,8 +77,7 @@ def names_rows(column: pd.Series) -> bool:
     if is_integer_dtype(column):
         called = pieces(str(column.name or ""))[-1:] in (["id"], ["no"], ["key"], ["number"], ["code"])
         return called or int(column.max()) - int(column.min()) < 2 * len(column)
-    texts = column.astype(str)
-    return not is_number(column) and bool(texts.str.fullmatch(_FORM).mean() >= _MOSTLY)
+    return not is_number(column) and bool(column.astype(str).str.fullmatch(_FORM).mean() >= _MOSTLY)
 
 
 def is_outcome(column: pd.Series) -> bool:
@@ -252,7 +254,7 @@ def has_offsets(column: pd.Series) -> bool:
     >>> has_offsets(pd.Series(["2026-03-01 10:00:00 +0100", "2026-04-01 10:00:00 +0200"]))
     True
     """
-    return bool(_first_texts(column).str.contains(r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$").any())
+    return any(re.search(OFFSET, text) for text in _first_texts(column))
 
 
 def also_written(column: pd.Series, written: str) -> str:

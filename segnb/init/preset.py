@@ -2,26 +2,23 @@
 
 import codecs
 import csv
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import yaml
 from jinja2 import Template
 
 from segnb.data import load_customers, open_log, read_customers
 from segnb.data.contract import SIGNS
-from segnb.data.engines import connect, engine_table, fetch
 from segnb.data.purchases import by_month
-from segnb.data.reader import DELIMITERS, check_table, file_kind, is_text, read_table, sheet_names, unreadable
+from segnb.data.reader import DELIMITERS, file_kind, read_source, readable, sheet_names
 from segnb.errors import DataError
 from segnb.init import guesses
 from segnb.init.guesses import Guess
@@ -29,6 +26,7 @@ from segnb.parameters import PARAMETERS, TAKEN, check_parameters
 from segnb.paths import EMBEDDED, find_file, is_file
 from segnb.prepare.clean import MOST_MISSING
 from segnb.tables import is_number
+from segnb.text import some
 
 MOST_ROWS = 100_000
 """Of a large table so many rows are looked at."""
@@ -40,6 +38,7 @@ _PRICE = re.compile(rf"-?\s?{SIGNS}?\s?-?\d[\d.,' ]*\s?{SIGNS}?")
 
 YEAR, LOOKBACK = PARAMETERS["window_days"].default, PARAMETERS["lookback_days"].default
 DECIDE = "DECIDE:"
+_MADE_TWICE = "also made from the purchase log; rename it"
 _NUMBERED = Guess("", "no id seen: rows are numbered")
 
 
@@ -48,7 +47,7 @@ class _Preview:
     """The first rows of a table, how it is written, whether there are more, and the export that it is."""
 
     source: str
-    engine: str
+    is_text: bool
     reading: dict[str, str]
     rows: pd.DataFrame
     more: bool
@@ -65,7 +64,7 @@ class _Preview:
         return [f"{DECIDE} only the sheet {sheets[0]} is read; {named} with reading: {{sheet: …}}"] if named else []
 
 
-_NO_TABLE = _Preview("", EMBEDDED, {}, pd.DataFrame(), False, {})
+_NO_TABLE = _Preview("", False, {}, pd.DataFrame(), False, {})
 
 
 def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, str, pd.DataFrame]:
@@ -99,28 +98,30 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
         purchases = _preview(log, engine)
     elif first.export or guesses.is_log(first.rows, first.more):
         customers, purchases = _NO_TABLE, first
-    run, seen = _run_name(first), _look_at(customers, purchases, first.other_sheets())
+    run, seen = _run_name(table, engine), _look_at(customers, purchases, engine, first.other_sheets())
     template = Path(__file__).with_name("preset.yaml.j2").read_text(encoding="utf-8")
     preset = Template(template, trim_blocks=True, keep_trailing_newline=True)
     text = preset.render(yaml=_yaml, words=lambda words: " ".join(words.split()), run=run, engine=engine, **seen)
     return run, text, seen.get("months", pd.DataFrame())
 
 
-def _look_at(customers: _Preview, log: _Preview, notes: list[str]) -> dict[str, Any]:
+def _look_at(customers: _Preview, log: _Preview, engine: str, notes: list[str]) -> dict[str, Any]:
     """Return what the preset says of a customer table, a log, or both."""
-    _check_written_alike(customers, log)
+    if customers.is_text and log.is_text and customers.reading != log.reading:
+        written = f"are written differently ({customers.reading}, {log.reading}); save both alike"
+        raise DataError(f"{customers.source} and {log.source} {written}")
     own = guesses.guess_id(customers.rows, unique=True) or guesses.guess_row_names(customers.rows) or _NUMBERED
     customer_id = _shared_id(log, customers) if log.source else own
     columns = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"))
     if not log.source and not columns["features"] + columns["descriptors"]:
-        names = ", ".join(customers.rows)
-        raise DataError(f"{customers.source}: no column to make segments from; the columns are {names}")
+        there = f"the columns are {some(list(customers.rows))}"
+        raise DataError(f"{customers.source}: no column to make segments from; {there}")
     given = {"customers": customers.source, "purchases": log.source, "customer_id": customer_id.column}
-    given |= {"reading": customers.reading, "engine": customers.engine}
+    given |= {"reading": customers.reading, "engine": engine}
     stops = _tried(lambda: read_customers(check_parameters(given)))[1] if customers.source else []
     found = columns | {"customers": customers, "log": log, "customer_id": customer_id, "reading": customers.reading}
     found["notes"] = stops + columns["notes"] + notes
-    return found | _of_log(log, customers, customer_id.column, found["notes"]) if log.source else found
+    return found | _of_log(log, customers, given, found["notes"]) if log.source else found
 
 
 def guess_reading(source: str) -> dict[str, str]:
@@ -145,24 +146,19 @@ def guess_reading(source: str) -> dict[str, str]:
     kind = file_kind(path, source)
     if kind not in DELIMITERS:
         return {}
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            start = file.read(200_000)
-    except (OSError, EOFError, zlib.error) as error:
-        raise unreadable(source, kind, error) from None
-    encoding, text = _decoded(start, source)
+    with readable(source, kind), pa.input_stream(path) as file:  # a zipped one is unzipped
+        encoding, text = _decoded(file.read(200_000), source)
     lines = [line for line in text.splitlines() if line][:200] or [""]
     counts = {mark: lines[0].count(mark) for mark in (DELIMITERS[kind], ",", ";", "\t", "|")}
     delimiter = max(counts, key=counts.__getitem__)
     if not counts[delimiter] and len(lines[0].split()) > 1:
         delimiter = " "
     cells = [cell.strip() for row in csv.reader(lines[1:], delimiter=delimiter) for cell in row]
-    signs = Counter(found[0] for cell in cells if _PRICE.fullmatch(cell) and (found := re.findall(SIGNS, cell)))
-    sign = signs.most_common(1)[0][0] if signs else ""
-    numbers = [cell.replace(sign, "").strip() if sign else cell for cell in cells]
-    found = {"encoding": encoding, "delimiter": delimiter} | _written_numbers(numbers)
-    found |= {"currency": sign} if sign else {}
-    plain = {"encoding": "utf-8-sig", "delimiter": DELIMITERS[kind]}
+    signs = Counter(sign for cell in cells if _PRICE.fullmatch(cell) for sign in re.findall(SIGNS, cell)[:1])
+    sign = max(signs, key=signs.__getitem__, default="")
+    found = {"encoding": encoding, "delimiter": delimiter, "currency": sign}
+    found |= _written_numbers([cell.replace(sign, "").strip() for cell in cells])
+    plain = {"encoding": "utf-8-sig", "delimiter": DELIMITERS[kind], "currency": ""}
     return {name: mark for name, mark in found.items() if mark != plain.get(name)}
 
 
@@ -194,48 +190,50 @@ def _written_numbers(cells: Sequence[str]) -> dict[str, str]:
 
 def _preview(source: str, engine: str) -> _Preview:
     """Return the first rows of a file, or any of a table of the engine."""
+    is_text, reading = False, {}
     if is_file(source, engine):
-        reading = guess_reading(source)
-        rows = read_table(source, reading=reading, most=MOST_ROWS + 1)
-    else:
-        reading = {}
-        rows = check_table(fetch(engine_table(connect(engine), source, engine).limit(MOST_ROWS + 1)), source)
+        is_text, reading = file_kind(find_file(source), source) in DELIMITERS, guess_reading(source)
+    rows = read_source(source, (), reading, engine, MOST_ROWS + 1)
     export = guesses.known_export(list(rows)) or {}
-    return _Preview(source, engine, reading, rows.head(MOST_ROWS), len(rows) > MOST_ROWS, export)
+    return _Preview(source, is_text, reading, rows.head(MOST_ROWS), len(rows) > MOST_ROWS, export)
 
 
-def _run_name(first: _Preview) -> str:
-    called = Path(first.source).name.split(".")[0] if is_file(first.source, first.engine) else first.source
+def _run_name(source: str, engine: str) -> str:
+    called = Path(source).name.split(".")[0] if is_file(source, engine) else source
     name = re.sub("[^A-Za-z0-9]", "_", called).strip("_")[:40] or "mine"
     return f"{name}_run" if name in TAKEN else name
 
 
-def _of_log(log: _Preview, customers: _Preview, customer_id: str, notes: list[str]) -> dict[str, Any]:
+def _of_log(log: _Preview, customers: _Preview, given: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """Return what the preset says of a log, an export that is known or any other."""
-    known, only = log.export.get("purchase_columns", {}), log.export.get("only", {})
+    known = log.export.get("purchase_columns", {})
     roles = {role: Guess(column, f"of {log.export['name']}") for role, column in known.items()}
-    roles = roles or _roles(log, customer_id)
+    roles = roles or guesses.guess_log(log.rows, given["customer_id"])
+    if not roles:
+        there = f"the columns are {some(list(log.rows))}"
+        raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; {there}")
     columns = {role: guess.column for role, guess in roles.items()}
     dates = log.rows[columns["date"]]
     reading = customers.reading | log.export.get("reading", {}) | log.reading
     written, questions = _dates_written(dates, reading)
     notes = [*questions, *log.export.get("notes", []), *notes]
-    asked = {"customers": "", "purchases": log.source, "purchase_columns": columns, "customer_id": customer_id}
-    asked |= {"reading": reading | written, "only": only, "engine": log.engine}
-    found = {"roles": roles, "reading": reading | written, "only": only}
+    found = {"reading": reading | written, "only": log.export.get("only", {})}
+    asked = given | found | {"customers": "", "purchase_columns": columns}
+    found["roles"] = roles
     whole, stops = _tried(lambda: open_log(check_parameters(asked)))
     if not whole:
         days = pd.to_datetime(dates.astype(str), format=written.get("dates", "ISO8601"), errors="coerce", utc=True)
-        window = _window(days.max().normalize() - days.min().normalize())
+        window = _window((days.max().normalize() - days.min().normalize()).days)
         return found | {"lines": log.extent("lines"), "window": window, "notes": stops + notes}
     roles["date"] = Guess(columns["date"], f"from {whole.first_day} to {whole.last_day}")
-    window = _window(whole.last_day - whole.first_day)
+    window = _window((whole.last_day - whole.first_day).days)
     asked["window_days"] = window[0]
     source, stops = _tried(lambda: load_customers(check_parameters(asked), log=whole))
-    behaviour = source.table if source else pd.DataFrame()
-    found |= {"lines": f"{whole.counts['lines']:,} lines", "window": window, "made": _usable(behaviour)}
-    found["notes"] = stops + _made_twice(behaviour, customers) + notes
-    return found | {"months": by_month(whole.reconciliation())}
+    made = source.table if source else pd.DataFrame()
+    usable = [name for name in made if made[name].nunique() > 1 and made[name].isna().mean() <= MOST_MISSING]
+    stops += [f"{DECIDE} a run stops at {name}: {_MADE_TWICE}" for name in customers.rows if name in made]
+    found |= {"lines": f"{whole.counts['lines']:,} lines", "window": window, "made": usable}
+    return found | {"notes": stops + notes, "months": by_month(whole.reconciliation())}
 
 
 def _dates_written(dates: pd.Series, reading: dict[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -251,18 +249,6 @@ def _dates_written(dates: pd.Series, reading: dict[str, str]) -> tuple[dict[str,
     return found, questions
 
 
-def _usable(table: pd.DataFrame) -> list[str]:
-    """Return the columns that make a run's segments unless a person names others."""
-    return [name for name in table if table[name].nunique() > 1 and table[name].isna().mean() <= MOST_MISSING]
-
-
-def _check_written_alike(log: _Preview, customers: _Preview) -> None:
-    files = all(is_file(each.source, each.engine) and is_text(each.source) for each in (customers, log))
-    if files and customers.reading != log.reading:
-        written = f"{customers.reading}, {log.reading}"
-        raise DataError(f"{customers.source} and {log.source} are written differently ({written}); save both alike")
-
-
 def _shared_id(log: _Preview, customers: _Preview) -> Guess:
     """Return the column of the customer in a log, which a customer table must have too."""
     if log.export and not customers.source:
@@ -270,20 +256,12 @@ def _shared_id(log: _Preview, customers: _Preview) -> Guess:
     found = guesses.guess_id(log.rows, list(customers.rows), unique=False, more=log.more)
     if found is None:
         swapped = f"; are {customers.source} and {log.source} swapped?" if customers.source else ""
-        names = ", ".join(log.rows)
-        raise DataError(f"{log.source}: no column looks like the customer's id{swapped}; the columns are {names}")
+        there = f"the columns are {some(list(log.rows))}"
+        raise DataError(f"{log.source}: no column looks like the customer's id{swapped}; {there}")
     if customers.source and found.column not in customers.rows:
         lacks = f"no column {found.column!r}, the customer's id in {log.source}"
         raise DataError(f"{customers.source}: {lacks}; give it the same name in both")
     return found
-
-
-def _roles(log: _Preview, customer_id: str) -> dict[str, Guess]:
-    roles = guesses.guess_log(log.rows, customer_id)
-    if not roles:
-        names = ", ".join(log.rows)
-        raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; the columns are {names}")
-    return roles
 
 
 def _tried(read: Callable[[], Any]) -> tuple[Any, list[str]]:
@@ -292,12 +270,6 @@ def _tried(read: Callable[[], Any]) -> tuple[Any, list[str]]:
         return read(), []
     except DataError as error:
         return None, [f"{DECIDE} a run stops at {error}"]
-
-
-def _made_twice(made: pd.DataFrame, customers: _Preview) -> list[str]:
-    """Return what a run would stop at where a column of the customer table is also made from the log."""
-    both = [name for name in customers.rows if name in made]
-    return [f"{DECIDE} a run stops at {name}: also made from the purchase log; rename it" for name in both]
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
@@ -334,9 +306,8 @@ def _why_left_out(column: pd.Series) -> str:
     return "a different whole number in every row, which looks like an id" if guesses.names_rows(column) else ""
 
 
-def _window(length: timedelta) -> tuple[int, str]:
-    """Return a window that a log of this length fills at the end and a quarter earlier too, and why."""
-    span = length.days
+def _window(span: int) -> tuple[int, str]:
+    """Return a window that a log of so many days fills at the end and a quarter earlier too, and why."""
     if span >= YEAR + LOOKBACK:
         return YEAR, "a year; the log also fills it as of a quarter earlier"
     if span >= 2 * LOOKBACK:

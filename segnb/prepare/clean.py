@@ -25,6 +25,9 @@ _MOSTLY_ONE = 0.9
 """A column with a larger share of one value tells few customers apart."""
 
 
+_Names = Sequence[str]
+"""Of columns."""
+
 ROLES = {"features", "descriptors", "outcomes", "exclude"}
 PREPARING = ROLES | {"missing", "outliers", "transform", "scale", "weights", "seed"}
 """The parameters that `prepare` takes, by the names of its arguments."""
@@ -65,12 +68,12 @@ class Prepared:
 
 def prepare(
     table: pd.DataFrame,
-    behaviours: Sequence[str],
+    behaviours: _Names,
     *,
-    features: Sequence[str] = (),
-    descriptors: Sequence[str] = (),
-    outcomes: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    features: _Names = (),
+    descriptors: _Names = (),
+    outcomes: _Names = (),
+    exclude: _Names = (),
     missing: str = "median",
     outliers: str = "winsorise",
     transform: str = "auto",
@@ -157,19 +160,14 @@ def check_columns_used(table: pd.DataFrame, parameter: str = "features") -> None
             raise DataError(f"{parameter}: column {name!r} is {column.dtype}; give its distance in days as a number")
         numeric = pd.api.types.is_numeric_dtype(column)
         if not numeric and column.nunique() > MOST_LEVELS:
-            raise DataError(
-                f"{parameter}: column {name!r} has {column.nunique():,} different texts, at most {MOST_LEVELS} can "
-                "make segments; group them, or list it in descriptors instead"
-            )
+            many = f"{column.nunique():,} different texts, at most {MOST_LEVELS} can make segments"
+            raise DataError(f"{parameter}: column {name!r} has {many}; group them, or list it in descriptors instead")
         if absurd := numeric and int((column.astype(float).abs() > LARGEST).sum()):
-            raise DataError(
-                f"{parameter}: column {name!r} has {absurd} infinite values or values beyond {LARGEST:g}; repair them"
-            )
+            many = f"{absurd} infinite values or values beyond {LARGEST:g}"
+            raise DataError(f"{parameter}: column {name!r} has {many}; repair them")
 
 
-def _choose_features(
-    table: pd.DataFrame, wanted: Sequence[str], behaviours: Sequence[str]
-) -> tuple[list[str], list[Rule]]:
+def _choose_features(table: pd.DataFrame, wanted: _Names, behaviours: _Names) -> tuple[list[str], list[Rule]]:
     """Return the columns to cluster on, those wanted or else the usable behaviours, and the rules that chose them."""
     named = list(wanted or behaviours)
     _check_names(table, named, "features")
@@ -178,10 +176,8 @@ def _choose_features(
     mostly_missing = [name for name in named if name not in columns]
     if wanted and mostly_missing:
         shares = ", ".join(f"{name!r} ({missing[name]:.0%})" for name in mostly_missing)
-        raise DataError(
-            f"features: column {shares} is mostly missing, so filling it would make it up; list it in descriptors, "
-            "or keep the rows that have it"
-        )
+        remedy = "list it in descriptors, or keep the rows that have it"
+        raise DataError(f"features: column {shares} is mostly missing, so filling it would make it up; {remedy}")
     if not columns:
         raise DataError("no numeric column to cluster on; name some in features, categories among them")
     check_columns_used(table[columns])
@@ -197,9 +193,7 @@ def _left_out(why: str, names: list[str], out: list[str]) -> Rule:
     return Rule(f"{why} columns not used", "columns", len(names), len(out), len(names) - len(out), ", ".join(out))
 
 
-def _choose_descriptors(
-    table: pd.DataFrame, columns: list[str], wanted: Sequence[str], outcomes: Sequence[str]
-) -> list[str]:
+def _choose_descriptors(table: pd.DataFrame, columns: list[str], wanted: _Names, outcomes: _Names) -> list[str]:
     """Return the columns to describe segments by: those wanted or, without any, all that do not make them."""
     _check_names(table, wanted, "descriptors")
     _check_apart(wanted, columns, "descriptors", "features")
@@ -207,25 +201,22 @@ def _choose_descriptors(
     return list(dict.fromkeys([*others, *outcomes]))
 
 
-def _check_apart(wanted: Sequence[str], others: Sequence[str], parameter: str, other: str) -> None:
+def _check_apart(wanted: _Names, others: _Names, parameter: str, other: str) -> None:
     """Refuse a column that is named in two roles: what makes segments must differ between them."""
     if both := [repr(name) for name in wanted if name in others]:
         raise DataError(f"{parameter}: {', '.join(both)} is in {other} too; take it out of one of them")
 
 
-def _check_names(table: pd.DataFrame, wanted: Sequence[str], parameter: str) -> None:
-    twice = sorted({name for name in wanted if list(wanted).count(name) > 1})
-    if twice:
+def _check_names(table: pd.DataFrame, wanted: _Names, parameter: str) -> None:
+    if twice := sorted({name for name in wanted if list(wanted).count(name) > 1}):
         raise DataError(f"{parameter}: {', '.join(map(repr, twice))} stands there more than once; name it once")
-    missing = [name for name in wanted if name not in table]
-    if missing:
+    if missing := [name for name in wanted if name not in table]:
         known = ", ".join(map(str, table.columns))
         raise DataError(f"{parameter}: no column {', '.join(map(repr, missing))}; the columns are {known}")
 
 
 def _check_weights(weights: dict[str, float], columns: list[str]) -> None:
-    unknown = ", ".join(repr(name) for name in weights if name not in columns)
-    if unknown:
+    if unknown := ", ".join(repr(name) for name in weights if name not in columns):
         raise DataError(f"weights: {unknown} is not a clustering column; those are {', '.join(columns)}")
 
 
@@ -242,9 +233,7 @@ def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: 
         note = "beyond median ± 5 MAD in some column"
         rules.append(Rule("outlying rows dropped", "customers", before, before - len(kept), len(kept), note))
     if len(kept) < 2:
-        raise DataError(
-            f"only {len(kept)} of {len(table)} customers are left; use other rules for missing and outliers"
-        )
+        raise DataError(f"only {len(kept)} of {len(table)} customers are left; change missing or outliers")
     return kept, rules
 
 
@@ -252,15 +241,11 @@ def _check_values(values: pd.DataFrame, transform: str, scale: str) -> None:
     """Check that values have a logarithm, and columns a width, where they need one."""
     for name, column in values.items():
         if scale == "robust" and column.quantile(0.25) == column.quantile(0.75):
-            raise DataError(
-                f"scale='robust': column {name!r} has one value in its whole middle half, so that it has no width to "
-                "scale by; use scale='standard' or 'minmax', or leave the column out of features"
-            )
-        if transform == "log" and (column <= -1).any():
-            raise DataError(
-                f"transform='log': column {name!r} has {int((column <= -1).sum())} values of -1 or less; "
-                "use transform='yeo-johnson' or 'auto'"
-            )
+            remedy = "use scale='standard' or 'minmax', or leave the column out of features"
+            raise DataError(f"scale='robust': column {name!r} has one value in its whole middle half; {remedy}")
+        if low := transform == "log" and int((column <= -1).sum()):
+            remedy = "use transform='yeo-johnson' or 'auto'"
+            raise DataError(f"transform='log': column {name!r} has {low} values of -1 or less; {remedy}")
 
 
 def _changed_cells(pipeline: Pipeline, values: pd.DataFrame) -> list[Rule]:

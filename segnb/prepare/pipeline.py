@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 from sklearn import preprocessing
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
@@ -274,8 +273,7 @@ def build_pipeline(
         ("scale", scalers[scale]),
     ]
     numeric = list(values.select_dtypes("number"))
-    levels = [name for name in values if name not in numeric]
-    if levels:
+    if levels := [name for name in values if name not in numeric]:
         parts = [("numbers", Pipeline(steps), numeric), ("levels", LevelBlocks(), levels)]
         steps = [("columns", ColumnTransformer(parts, verbose_feature_names_out=False))]
     return Pipeline([*steps, ("weigh", Weigher(weights))]).set_output(transform="pandas")
@@ -341,6 +339,6 @@ def inputs(table: pd.DataFrame) -> pd.DataFrame:
     >>> inputs(pd.DataFrame({"yes": [True, False], "town": ["here", None]})).to_dict("list")
     {'yes': [1.0, 0.0], 'town': ['here', 'missing']}
     """
-    numeric = {name: is_numeric_dtype(column) for name, column in table.items()}
+    numeric = {name: pd.api.types.is_numeric_dtype(column) for name, column in table.items()}
     found = {name: table[name].astype("float64") if kind else as_levels(table[name]) for name, kind in numeric.items()}
     return table.assign(**found)
