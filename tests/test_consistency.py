@@ -13,6 +13,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from segnb import plots
+from segnb.iterate import decision
 from segnb.notebook import show
 from segnb.pages.report import write_index
 from segnb.parameters import check_parameters
@@ -121,6 +123,8 @@ def pages_of(seed, project):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         patch.setenv(STAGE, str(folder))
+        patch.setattr(plots, "distributions", lambda *tables: None)  # says nothing in figures, and takes its time
+        patch.setattr(decision, "_N_PERMUTATIONS", 100)
         for step in STEPS:
             carry_out(step, found, given)
         manifest = {"run": "drawn", "parameters": check_parameters(given).model_dump(), "inputs": {}, "versions": {}}
