@@ -46,7 +46,7 @@ def run_notebooks(folder, names=NOTEBOOKS):
     with fresh_kernels(len(names), clean, str(folder / "notebooks")) as kernels:
         for name, kernel in zip(names, kernels):
             notebook = nbformat.read(folder / "notebooks" / name, as_version=4)
-            NotebookClient(notebook, km=kernel, timeout=600).execute(cleanup_kc=True)
+            NotebookClient(notebook, km=kernel, timeout=600, startup_timeout=120).execute(cleanup_kc=True)
             nbformat.write(notebook, folder / "notebooks" / name)
 
 

@@ -6,8 +6,8 @@ import re
 import shutil
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -26,7 +26,12 @@ TOLD = yaml.safe_load(Path(__file__).with_name("workshop.yaml").read_text(encodi
 """The workshop's stories, each with its data and the tags of the exercises that do without it, and its quiz."""
 
 _SOLUTION = "solution"
-_HEADING = re.compile(r"### Exercise (\d) · (.+) · (\d+) minutes, (\d+) of them typing\n\n\*\*Predict\.\*\* (.+)", re.S)
+_PART = re.compile(r"# (?P<number>\d) · (?P<title>.+)\n\n\*\*The question\.\*\* (?P<question>.+)")
+_HEADING = re.compile(
+    r"### Exercise (?P<number>\d) · (?P<level>.+) · (?P<minutes>\d+) minutes, (?P<typing>\d+) of them typing\n\n"
+    r"\*\*Predict\.\*\* (?P<predict>.+)",
+    re.S,
+)
 
 
 def copy_notebooks(folder: Path, leave_out: Set[str], changed: Mapping[str, Any] | None = None) -> None:
@@ -47,38 +52,6 @@ def copy_notebooks(folder: Path, leave_out: Set[str], changed: Mapping[str, Any]
             notebook.cells.insert(place, new_code_cell("\n".join(f"{name} = {own[name]!r}" for name in own)))
         if not target.exists():
             write_whole(target, lambda path, notebook=notebook: nbformat.write(notebook, path))
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise, as its notebook tells it and, where that has been run, with what came of it."""
-
-    number: int
-    level: str
-    minutes: int
-    typing: int
-    predict: str
-    answer: str
-    discussion: str
-    expected: list[str]
-    png: str = ""
-    alt: str = ""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One step of the workshop, as its notebook tells it."""
-
-    number: int
-    title: str
-    question: str
-    learn: str
-    exercises: list[Exercise]
-
-    @property
-    def minutes(self) -> int:
-        """What its exercises take together."""
-        return sum(each.minutes for each in self.exercises)
 
 
 def write_workshop(folder: Path, story: str = "shop", grader: str = "") -> Path:
@@ -131,7 +104,7 @@ def _write_copies(folder: Path, story: str) -> None:
     with fresh_kernels(len(paths), clean, str(paths[0].parent)) as kernels:
         for path, kernel in zip(paths, kernels):
             notebook = nbformat.read(path, as_version=4)
-            NotebookClient(notebook, km=kernel, timeout=None).execute(cleanup_kc=True)
+            NotebookClient(notebook, km=kernel, timeout=None, startup_timeout=120).execute(cleanup_kc=True)
             nbformat.write(notebook, path)
 
 
@@ -151,25 +124,28 @@ def _write_pages(folder: Path, story: str) -> None:
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
 
 
-def workshop_parts(folder: Path | None = None) -> list[Part]:
+def workshop_parts(folder: Path | None = None) -> list[SimpleNamespace]:
     """Return the parts of the workshop in their order, read from the notebooks in a folder, by default the project's.
+
+    Each has a number, title, question, what is learnt, minutes and exercises. These have a number, level, minutes,
+    minutes of typing, what to predict and to answer and, where the solutions were run, the last picture before the
+    answer as base64 and in words, what is to be expected, and the discussion.
 
     >>> [part.minutes for part in workshop_parts()]
     [25, 30, 20, 30, 15]
     """
-    names = [notebook_path(step) if folder is None else folder / notebook_path(step).name for step in STEPS]
-    return [_part(number, nbformat.read(name, as_version=4)) for number, name in enumerate(names, 1)]
+    paths = [notebook_path(step) if folder is None else folder / notebook_path(step).name for step in STEPS]
+    return [_part(nbformat.read(path, as_version=4)) for path in paths]
 
 
-def _part(number: int, notebook: nbformat.NotebookNode) -> Part:
-    first = notebook.cells[0].source
+def _part(notebook: nbformat.NotebookNode) -> SimpleNamespace:
     learn = next(cell.source for cell in notebook.cells if "workshop" in _tags(cell))
-    return Part(
-        number,
-        re.search(r"^# \d · (.+)$", first, re.M)[1],
-        re.search(r"\*\*The question\.\*\* (.+)$", first, re.M)[1],
-        re.search(r"\*\*You will learn\*\* (.+?) \d+ minutes", learn, re.S)[1],
-        [_exercise(cells) for cells in _exercise_cells(notebook)],
+    exercises = [_exercise(cells) for cells in _exercise_cells(notebook)]
+    return SimpleNamespace(
+        **_PART.match(notebook.cells[0].source).groupdict(),
+        learn=re.search(r"\*\*You will learn\*\* (.+?) \d+ minutes", learn, re.S)[1],
+        exercises=exercises,
+        minutes=sum(each.minutes for each in exercises),
     )
 
 
@@ -179,17 +155,24 @@ def _exercise_cells(notebook: nbformat.NotebookNode) -> list[list[nbformat.Noteb
     return [notebook.cells[start:end] for start, end in zip(starts, [*starts[1:], None])]
 
 
-def _exercise(cells: list[nbformat.NotebookNode]) -> Exercise:
-    number, level, minutes, typing, predict = _HEADING.match(cells[0].source).groups()
-    answer = next(cell.source for cell in cells if cell.source.startswith("**Answer.**"))
-    discussion = [cell.source for cell in cells if cell.source.startswith("**Discussion.**")]
+def _exercise(cells: list[nbformat.NotebookNode]) -> SimpleNamespace:
+    head = _HEADING.match(cells[0].source).groupdict()
     trial = next(at for at, cell in enumerate(cells) if _is_trial(cell))
-    drawn = _shown(cells[:trial], "image/png")
+    picture = next(reversed(_shown(cells[:trial], "image/png")), None)
     told = [shown.data["text/plain"] for shown in _shown(cells[trial + 1 : trial + 2], "text/plain")]
-    pictures = [(each.data["image/png"].strip(), each.metadata["image/png"]["alt"]) for each in drawn]
-    expected = [text for text in told if not text.startswith(("✓", "Figure"))]
-    texts = (predict, answer.removeprefix("**Answer.** "), "".join(discussion).removeprefix("**Discussion.** "))
-    return Exercise(int(number), level, int(minutes), int(typing), *texts, expected, *(pictures or [()])[-1])
+    return SimpleNamespace(
+        **head | {"minutes": int(head["minutes"]), "typing": int(head["typing"])},
+        answer=_paragraph(cells, "**Answer.** "),
+        discussion=_paragraph(cells, "**Discussion.** "),
+        expected=[text for text in told if not text.startswith(("✓", "Figure"))],
+        png=picture and picture.data["image/png"],
+        alt=picture and picture.metadata["image/png"]["alt"],
+    )
+
+
+def _paragraph(cells: list[nbformat.NotebookNode], first: str) -> str:
+    """Return what follows these words at the beginning of a cell."""
+    return "".join(cell.source.removeprefix(first) for cell in cells if cell.source.startswith(first))
 
 
 def _shown(cells: list[nbformat.NotebookNode], kind: str) -> list[nbformat.NotebookNode]:

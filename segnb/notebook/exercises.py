@@ -40,8 +40,9 @@ _NUMBERED = re.compile(r"(segment|cluster|group|name)?\W*\w{0,2}", re.I)
 """A name that says nothing."""
 
 _NOTHING = re.compile(
-    r"\b(no|not|none|nothing|without|aren't|isn't)\b(?! doubt)|n't any|unstructured|constructed|reproducible"
-    r"|\b(1|one|single) (big |large )?(segment|cluster|group|cloud)|\bk ?= ?1\b",
+    r"^no\W*$|\bnone\b|\bnothing\b"
+    r"|(\b(no|not|without)|n't)\b(?! doubt)( \w+){0,2} (natural|any|group|segment|cluster|struct)"
+    r"|unstructured|constructed|reproducible|\b(1|one|single)( \w+)? (segment|cluster|group|cloud)|\bk ?= ?1\b",
     re.I,
 )
 """Wordings for a table without groups."""
