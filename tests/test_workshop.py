@@ -121,15 +121,22 @@ def test_what_is_run_by_hand_is_written_apart_from_published_runs(workshop):
 
 
 def artifacts(copy):
-    """Return the contents of the tables that a copy's notebooks wrote."""
-    files = sorted((copy / "outputs" / "lab" / "shop").glob("*.*"))
-    return {path.name: path.read_bytes() for path in files if path.suffix in (".csv", ".json", ".parquet")}
+    """Return the tables that a copy's notebooks wrote."""
+    folder = copy / "outputs" / "lab" / "shop"
+    tables = {path.name: pd.read_csv(path) for path in folder.glob("*.csv")}
+    return tables | {path.name: pd.read_parquet(path) for path in folder.glob("*.parquet")}
+
+
+def assert_same_artifacts(one, other):
+    """Compare two copies' tables; the order in which DuckDB adds up leaves traces in the last digits."""
+    assert len(one) > 15
+    assert set(one) == set(other)
+    for name, table in one.items():
+        pd.testing.assert_frame_equal(table, other[name], rtol=1e-6, atol=1e-9, obj=name)
 
 
 def test_exercises_leave_the_notebooks_as_they_found_them(workshop):
-    untouched, solved = artifacts(workshop.parent / "learner"), artifacts(workshop / "solution")
-    assert len(solved) > 20
-    assert {name for name in solved if solved[name] != untouched.get(name)} == set()
+    assert_same_artifacts(artifacts(workshop / "solution"), artifacts(workshop.parent / "learner"))
 
 
 @pytest.mark.parametrize("name", [NOTEBOOKS[0], NOTEBOOKS[2]])
@@ -144,7 +151,7 @@ def test_reset_repairs_whatever_a_learner_breaks(workshop, tmp_path, name):
             cell.source = spoil
     nbformat.write(notebook, tmp_path / "learner" / "notebooks" / name)
     run_notebooks(tmp_path / "learner", [name])
-    assert artifacts(tmp_path / "learner") == artifacts(workshop.parent / "learner")
+    assert_same_artifacts(artifacts(tmp_path / "learner"), artifacts(workshop.parent / "learner"))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -196,7 +203,7 @@ def test_each_part_has_three_levels_and_says_its_minutes():
         assert [each.level for each in part.exercises] == ["first steps", "standard", "stretch"]
         told = next(
             cell
-            for cell in load_notebook(STEPS[part.number - 1], set()).cells
+            for cell in load_notebook(STEPS[int(part.number) - 1], set()).cells
             if "workshop" in cell.metadata.get("tags", [])
         )
         assert told.source.endswith(f" {part.minutes} minutes.")
@@ -332,16 +339,17 @@ def test_folder_that_is_there_is_not_touched(tmp_path):
     assert [path.name for path in (tmp_path / "w").iterdir()] == ["mine.txt"]
 
 
-def test_workshop_that_could_not_be_written_leaves_nothing_and_can_be_written_again(tmp_path, monkeypatch, fewer_draws):
+def test_workshop_that_could_not_be_written_leaves_nothing_and_can_be_written_again(tmp_path, monkeypatch):
     def full(*names):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr("segnb.notebook.copies.shutil.copyfile", full)
         with pytest.raises(DataError, match="w: cannot be written .No space left on device"):
-            write_workshop(tmp_path / "w", "survey")
+            write_workshop(tmp_path / "w")
     assert not list(tmp_path.iterdir())
-    assert (write_workshop(tmp_path / "w", "survey") / "guide.md").is_file()
+    monkeypatch.setattr(copies.NotebookClient, "execute", lambda client, **given: None)  # other tests run the solutions
+    assert (write_workshop(tmp_path / "w") / "guide.md").is_file()
 
 
 def test_exercise_cells_define_an_answer_and_check_it():

@@ -110,7 +110,8 @@ def _write_copies(folder: Path, story: str) -> None:
 
 def _write_pages(folder: Path, story: str) -> None:
     parts = [part for part in workshop_parts(folder / "solution" / "notebooks") if part.exercises]
-    pictures = {f"pictures/{part.number}-{each.number}.png": each.png for part in parts for each in part.exercises}
+    drawn = [(part, each) for part in parts for each in part.exercises if each.png]
+    pictures = {f"pictures/{part.number}-{each.number}.png": each.png for part, each in drawn}
     (folder / "pictures").mkdir()
     for name, png in pictures.items():
         (folder / name).write_bytes(b64decode(png))
