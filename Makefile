@@ -1,24 +1,26 @@
 # The commands of the project; each makes the environment first if it is not there.
-.PHONY: report test soak lab workshop engines test-engines bench bench-large trial lock parameters shop clean help
+.PHONY: report test soak lab workshop wheels engines test-engines bench bench-large trial lock parameters shop clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
+WHEELS := outputs/wheels
 
 help:
 	@echo "make report   the environment, then the report on the built-in shop: outputs/shop/index.html"
 	@echo "make test     the environment, then the tests"
 	@echo "make soak     the long form of the tests of faults and load"
 	@echo "make lab      JupyterLab on copies of the notebooks, in outputs/lab"
-	@echo "make workshop copies for learners, solutions, a guide and a handout: outputs/workshop"
+	@echo "make workshop copies for learners, solutions, guide, slides, handout and quiz: outputs/workshop"
+	@echo "make wheels   a folder that a room without network installs from: outputs/wheels"
 	@echo "make engines  what PostgreSQL, Polars and Spark need in Python; the tests use what is there"
 	@echo "make test-engines  the tests of these engines alone"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make bench-large  200 million lines, and ten million customers"
 	@echo "make trial    decisions against planted truth: tests/benchmarks/README.md"
-	@echo "make shop     plant the built-in shop's data again"
+	@echo "make shop     plant the data of the built-in shop and of the workshop's stories again"
 	@echo "make parameters  the table of all parameters: notebooks/README.md"
 	@echo "make lock     choose the newest versions again"
 
@@ -46,6 +48,14 @@ test-engines: $(VENV)/engines
 workshop: $(VENV)/ready
 	$(BIN)/segnb workshop outputs/workshop
 
+# The lock without its extras, and segnb: python -m pip install --no-index --find-links outputs/wheels segnb
+wheels: $(VENV)/ready
+	mkdir -p $(WHEELS)
+	$(COMPILE) --constraint requirements.lock --output-file $(WHEELS)/requirements.txt >/dev/null
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+		--dest $(WHEELS) --requirement $(WHEELS)/requirements.txt
+	$(BIN)/python -m hatchling build --target wheel --directory $(WHEELS)
+
 trial: $(VENV)/ready
 	$(BIN)/python tests/benchmarks/trial_choose_k.py
 	$(BIN)/python tests/benchmarks/trial_drift.py
@@ -65,6 +75,7 @@ bench-large: $(VENV)/ready
 
 shop: $(VENV)/ready
 	$(BIN)/python tests/planted_shop.py
+	$(BIN)/python tests/planted_stories.py
 
 $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/uv
 	$(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock

@@ -16,6 +16,8 @@ from segnb.errors import DataError, SegnbError
 from segnb.paths import EMBEDDED, STEPS
 
 Step = StrEnum("Step", {step: step for step in STEPS})
+Story = StrEnum("Story", {story: story for story in ("shop", "kiosk", "survey")})
+Grader = StrEnum("Grader", {"otter": "otter"})
 
 _PARAMETER = "A parameter; may be given more than once."
 _OTHER = "A parameter of step 1, if the table needs another."
@@ -191,11 +193,15 @@ def export(
 
 
 @app.command()
-def workshop(folder: Annotated[Path, Argument(help="A new folder.")]) -> None:
-    """Write a workshop of two hours: learners' copies, solutions, data, a guide and a handout."""
+def workshop(
+    folder: Annotated[Path, Argument(help="A new folder.")],
+    story: Annotated[Story, Option(help="Whose customers: with segments, without any, or of mixed columns.")] = "shop",
+    grader: Annotated[Grader | None, Option(help="Write the exercises in the form of this grader, too.")] = None,
+) -> None:
+    """Write a workshop of two hours: copies for learners, solutions, guide, slides, handout and quiz."""
     from segnb.notebook.copies import write_workshop
 
-    made = write_workshop(folder)
+    made = write_workshop(folder, story, grader or "")
     typer.echo(f"workshop: {made}; begin with {made / 'guide.html'}, learners with {made / 'learner' / 'notebooks'}")
 
 

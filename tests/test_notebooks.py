@@ -40,8 +40,9 @@ def test_notebook_keeps_its_shape(step):
     for cell in code:
         if not tags_of(cell) & {"parameters", "exercise", "solution"}:
             assert cell.source.count("\n") < 10, cell.source
-        if cell is not code[0] and "solution" not in tags_of(cell):
-            assert "import " not in cell.source, "all imports stand in one cell"
+        if cell is not code[0] and not tags_of(cell) & {"solution", "workshop"}:
+            assert "import " not in cell.source, "all imports stand in one cell, those for exercises in another"
+    assert sum("workshop" in tags_of(cell) for cell in code) <= 1
     text = "\n".join(cell.source for cell in cells_of(step, "markdown"))
     assert "**The question.**" in text
     assert "**What this does not show.**" in text
@@ -64,12 +65,19 @@ def test_parameters_are_never_overwritten(step):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_exercises_come_last_each_with_an_answer_and_a_discussion(step):
+def test_each_exercise_has_a_guess_a_question_an_answer_a_discussion_and_a_reset(step):
     cells = nbformat.read(NOTEBOOKS[step], as_version=4).cells
-    tagged = [("exercise" in tags_of(cell), "solution" in tags_of(cell), cell.cell_type) for cell in cells]
-    first = next(position for position, (exercise, _, _) in enumerate(tagged) if exercise)
-    expected = [(True, False, "markdown"), (True, False, "code"), (False, True, "code"), (False, True, "markdown")]
-    assert tagged[first:] == expected * ((len(tagged) - first) // 4)
+    tagged = [
+        ("solution" in tags_of(cell), cell.cell_type) for cell in cells if tags_of(cell) & {"exercise", "solution"}
+    ]
+    task, guess, solved, discussed, reset = (0, "markdown"), (0, "code"), (1, "code"), (1, "markdown"), (0, "code")
+    assert len(tagged) == 3 * 8
+    for first in (0, 8, 16):
+        assert tagged[first : first + 2] == [task, guess]
+        assert sorted(tagged[first + 2 : first + 4]) == [(0, "code"), (0, "markdown")], (
+            "what it begins with, the question"
+        )
+        assert tagged[first + 4 : first + 8] == [(0, "code"), solved, discussed, reset]
 
 
 @pytest.fixture(scope="module")

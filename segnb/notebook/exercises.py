@@ -1,135 +1,268 @@
-"""Checks of learners' answers: each tests a property that must be true, and gives a hint where it isn't.
+"""Checks of learners' answers: they know the usual mistakes, ask first, and show the way on the next try.
 
 No check raises: an answer that cannot be looked at gets a hint as well. Where several answers are right, all of them
-pass; the segments' numbers never matter.
+pass; the segments' numbers never matter. What is said stands in hints.yaml.
 """
 
+import re
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f_oneway
+import yaml
+from scipy.stats import f_oneway, kruskal
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
+from yellowbrick.utils.kneed import KneeLocator
 
 from segnb.cluster import fit_segments
 from segnb.iterate import Changes, Snapshot
 from segnb.notebook.show import Text
 from segnb.paths import find_file
+from segnb.text import label
+
+HINTS = yaml.safe_load(Path(__file__).with_name("hints.yaml").read_text(encoding="utf-8"))
+"""For each check, and for `any`, two hints to a mistake: the first asks, the second shows the way."""
+
+_tries: Counter[str] = Counter()
+_found: dict[str, Any] = {}
 
 _WISHES = ("loyal", "potential", "premium", "best", "vip", "valuable", "champion")
 """Words that say what we hope for, and not what customers do."""
 
+_NUMBERED = re.compile(r"(segment|cluster|group|name)?\W*\w{0,2}", re.I)
+"""A name that says nothing."""
+
+_NOTHING = re.compile(
+    r"^no\W*$|\bnone\b|\bnothing\b"
+    r"|(\b(no|not|without)|n't)\b(?! doubt)( \w+){0,2} (natural|any|group|segment|cluster|struct)"
+    r"|unstructured|constructed|reproducible|\b(1|one|single)( \w+)? (segment|cluster|group|cloud)|\bk ?= ?1\b",
+    re.I,
+)
+"""Wordings for a table without groups."""
+
+
+def begin(namespace: dict[str, Any]) -> None:
+    """Remember what a notebook holds, tables as copies, so that `reset` can put it back; tries count from here."""
+    _tries.clear()
+    _found.clear()
+    kept = (pd.DataFrame, pd.Series, np.ndarray, dict, list)
+    names = {name: value for name, value in namespace.items() if not name.startswith("_")}
+    _found.update({name: copy(value) if isinstance(value, kept) else value for name, value in names.items()})
+
+
+def reset(namespace: dict[str, Any]) -> None:
+    """Put back what the notebook held when the exercise began.
+
+    >>> notebook = {"k": 5}
+    >>> begin(notebook)
+    >>> notebook["k"] = "spoilt"
+    >>> reset(notebook)
+    >>> notebook
+    {'k': 5}
+    """
+    namespace.update(_found)
+    _tries.clear()
+
 
 def _check(judge: Callable[..., str]) -> Callable[..., Text]:
-    """Turn a function that returns a hint, or "" if the answer is right, into a check."""
+    """Turn a function that names the mistake, "" if the answer is right, into a check."""
+    question = judge.__name__.removeprefix("check_")
 
     @wraps(judge)
     def check(answer: Any, *given: Any) -> Text:
         if answer is ...:
             return Text("Not answered yet: put your answer in place of the three dots, then run the cell again.")
         try:
-            hint = judge(answer, *given)
+            mistake = judge(answer, *given)
         except Exception:
-            hint = f"an answer of type {type(answer).__name__} cannot be looked at here; read the task's last sentence."
-        return Text(f"Hint: {hint}" if hint else "✓ Right.")
+            mistake = "kind"
+        if not mistake:
+            _tries.pop(question, None)
+            return Text("✓ Right.")
+        asks, shows = HINTS[question].get(mistake) or HINTS["any"].get(mistake) or HINTS[question]["other"]
+        _tries[question] += 1
+        return Text(f"Hint: {asks if _tries[question] == 1 else shows}")
 
     return check
 
 
-def _near(answer: Any, right: float, hint: str, within: float = 0.005) -> str:
-    return "" if abs(float(answer) - right) <= within * max(1, abs(right)) else hint
+def _kind(answer: Any) -> str:
+    """Return "" for a number, or else what it is instead."""
+    if isinstance(answer, (pd.DataFrame, pd.Series, np.ndarray, list, tuple, dict)):
+        return "table"
+    return "text" if isinstance(answer, (str, bool)) else ""
 
 
-@_check
-def check_skewness(answer: pd.Series, features: pd.DataFrame) -> str:
-    """Check the skewness of each feature; any order, any usual formula."""
-    found, right = pd.Series(answer).astype(float), features.astype(float).skew()
-    if missing := set(right.index) - set(found.index):
-        return f"{len(missing)} features have no figure; pandas' skew() gives one to each."
-    return "" if np.allclose(found[right.index], right, atol=0.05) else "is it the features' skewness, and not another?"
+def _figure(answer: Any, right: float, near: float = 0.005, **mistakes: float) -> str:
+    """Return "" for the right figure, or else the name of the mistake that leads to the one given."""
+    if kind := _kind(answer):
+        return kind
+    known = {"": right, "percent": 100 * right, **mistakes}
+    gaps = {name: abs(float(answer) - figure) for name, figure in known.items()}
+    reach = {name: near * (100 if name == "percent" else max(1, abs(figure))) for name, figure in known.items()}
+    return next((name for name in known if gaps[name] <= reach[name]), "other")
+
+
+def _column(answer: Any, right: str, columns: Iterable[str], **mistakes: str) -> str:
+    """Return "" for the right column's name, or else the name of the mistake."""
+    if not isinstance(answer, str):
+        return "name"
+    if answer in [right, *columns]:
+        return "" if answer == right else next((name for name, each in mistakes.items() if each == answer), "other")
+    written = re.sub(r"\W+", " ", answer.lower()).strip()
+    labels = {re.sub(r"\W+", " ", text).strip() for each in columns for text in (label(each), each.replace("_", " "))}
+    return "label" if written in labels else "column"
 
 
 @_check
 def check_recent(answer: int, customers: pd.DataFrame) -> str:
     """Check how many customers ordered within the last 90 days."""
-    right = int((customers["recency_days"] < 90).sum())
-    return _near(answer, right, "recency_days is the time since the last order; count those below 90.", 0)
+    days = customers["recency_days"]
+    if kind := _kind(answer):
+        return kind
+    if 0 < answer < 1 or abs(answer - 100 * (days < 90).mean()) < 1:
+        return "share"
+    if answer in ((days > 90).sum(), (days >= 90).sum()):
+        return "opposite"
+    return _figure(answer, (days < 90).sum(), 0, edge=(days <= 90).sum(), all=len(days))
+
+
+@_check
+def check_tail(answer: str, untamed: pd.DataFrame, tamed: pd.DataFrame) -> str:
+    """Check which column has the longest tail, as its skewness says, before anything is tamed."""
+    return _column(answer, untamed.skew().idxmax(), untamed, tamed=tamed.skew().idxmax())
 
 
 @_check
 def check_pair(answer: Iterable[str], features: pd.DataFrame) -> str:
     """Check the two features that say most nearly the same; either order."""
+    names = [answer] if isinstance(answer, str) else list(answer)
     strength = features.astype(float).corr().abs().to_numpy(copy=True)
     np.fill_diagonal(strength, 0)
     right = {features.columns[place] for place in np.unravel_index(strength.argmax(), strength.shape)}
-    return "" if set(answer) == right else "look for the darkest cell off the diagonal of the correlations."
+    if len(set(names)) != 2:
+        return "two"
+    wrong = [_column(name, name if name in right else "", features) for name in names]
+    return next(filter(None, wrong), "")
 
 
 @_check
-def check_largest_silhouette(answer: int, evidence: pd.DataFrame) -> str:
-    """Check the k with the largest silhouette."""
-    right = evidence.set_index("k")["silhouette"].idxmax()
-    return "" if int(answer) == right else "the maximum counts, not a knee; k = 1 has no silhouette."
+def check_silhouette(answer: int, silhouettes: pd.Series) -> str:
+    """Check the k with the largest silhouette; `silhouettes` has k as its index."""
+    return _figure(answer, silhouettes.idxmax(), 0, height=round(silhouettes.max(), 2), least=silhouettes.idxmin())
+
+
+def _elbow(inertia: pd.Series) -> int | None:
+    """Return the k that yellowbrick's knee finder names, None where it finds none."""
+    curve = {"curve_nature": "convex", "curve_direction": "decreasing"}
+    with warnings.catch_warnings(action="ignore"):
+        return KneeLocator([*inertia.index], inertia.to_numpy(), **curve).knee
 
 
 @_check
-def check_elbow(answer: int, evidence: pd.DataFrame) -> str:
-    """Check the k at which an elbow is seen; people and knee finders differ, so any k inside the range is one."""
-    inside = evidence["k"].min() < int(answer) < evidence["k"].max()
-    return "" if inside else "where does the line bend? Name a k between the smallest and the largest."
+def check_elbow(answer: int, inertia: pd.Series) -> str:
+    """Check the k that a knee finder names as the elbow of an inertia curve, whose index is k."""
+    right, others = _elbow(inertia), {_elbow(inertia.loc[:last]) for last in inertia.index[4:-1]}
+    if right is None or answer is None:
+        return "" if right is answer else "other"
+    mistake = _figure(answer, right, 0)
+    return "range" if mistake == "other" and answer in others else mistake
 
 
 @_check
 def check_twin(answer: Any) -> str:
-    """Check what is said of customers without any groups: one segment, or any verdict but "natural"."""
-    word = str(getattr(answer, "verdict", answer)).strip().lower()
-    hint = "the twin was drawn from one cloud; which verdict, or which k, says that there is nothing to find?"
-    return "" if word in ("1", "none", "constructed", "reproducible") else hint
+    """Check what is said of customers without any groups, in words or as a verdict."""
+    said = getattr(answer, "verdict", answer)
+    if not isinstance(said, str):
+        return "words"
+    return "" if _NOTHING.search(said) else "natural" if "natural" in said.lower() else "other"
 
 
 @_check
-def check_agreement(answer: float, segments: pd.Series, features: pd.DataFrame, k: int, seed: int) -> str:
-    """Check the agreement with a fit from another seed; how segments are numbered does not matter."""
-    other = fit_segments(features, k, seed=seed + 1).labels_
-    hint = "adjusted_rand_score of the segments here and the labels of the other fit; it is at most 1."
-    return _near(answer, adjusted_rand_score(segments, other), hint, 0.05)
+def check_stripes(answer: str, customers: pd.DataFrame, clusters: pd.Series) -> str:
+    """Check which column the clusters of unscaled customers follow: the one that they explain best."""
+    between = customers.groupby(clusters).transform("mean").var() / customers.var()
+    return _column(answer, between.idxmax(), customers)
 
 
 @_check
 def check_border(answer: float, confidence: pd.Series) -> str:
     """Check the share of customers on the border."""
-    hint = "a confidence below 0.1 is the border; the mean of true and false is a share."
-    return _near(answer, float((confidence < 0.1).mean()), hint)
+    border = confidence < 0.1
+    return _figure(answer, border.mean(), count=border.sum(), opposite=1 - border.mean(), mean=confidence.mean())
+
+
+@_check
+def check_half(
+    answer: float, segments: pd.Series, half: pd.Series, features: pd.DataFrame, customers: pd.DataFrame
+) -> str:
+    """Check the agreement of the segments with those of a fit to half of the customers, and not by their numbers."""
+    raw = customers[[name for name in features if name in customers]]
+    model = fit_segments(raw.fillna(raw.median()).iloc[::2], segments.nunique())
+    by_number = {"equal": (segments == half).mean(), "counted_from_0": (segments == half + 1).mean()}
+    unscaled = adjusted_rand_score(segments, model.predict(raw.fillna(raw.median())))
+    return _figure(answer, adjusted_rand_score(segments, half), **by_number, raw=unscaled)
+
+
+@_check
+def check_lift(answer: float, amounts: pd.Series, segments: pd.Series) -> str:
+    """Check the largest lift of a column: the highest mean of a segment over the mean of all customers."""
+    means, every = amounts.groupby(segments).mean(), amounts.mean()
+    top = means.idxmax()
+    share = amounts[segments == top].sum() / amounts.sum()
+    median = amounts.groupby(segments).median().max() / amounts.median()
+    others = {"mean": means[top], "share": share, "median": median, "least": means.min() / every}
+    return _figure(answer, means[top] / every, **others)
 
 
 @_check
 def check_names(answer: dict, segments: Iterable[int]) -> str:
-    """Check names: one for each segment, no two alike, and none that is a wish."""
+    """Check names: one for each segment, no two alike, none that is a wish or says nothing."""
     names = {int(number): str(name).strip() for number, name in dict(answer).items()}
-    if missing := set(segments) - set(names):
-        return f"segment {min(missing)} has no name yet."
-    if len(set(names.values())) < len(names) or not all(names.values()):
-        return "two segments that are called alike will be mixed up."
-    wishes = [name for name in names.values() if any(wish in name.lower() for wish in _WISHES)]
-    return f"{wishes[0]!r} says what we hope for; what do these customers do?" if wishes else ""
+    given = [names.get(number, "") for number in segments]
+    if not all(given):
+        return "missing"
+    if len(set(given)) < len(given):
+        return "alike"
+    if any(wish in name.lower() for wish in _WISHES for name in given):
+        return "wish"
+    return "empty" if any(_NUMBERED.fullmatch(name) for name in given) else ""
+
+
+def _log_p(column: pd.Series, segments: pd.Series) -> list[float]:
+    """Return the logarithms of the p-values of both usual tests, to base 10."""
+    groups = [column[segments == each].dropna() for each in sorted(segments.unique())]
+    return [np.log10(max(test(*groups).pvalue, 1e-300)) for test in (kruskal, f_oneway)]
 
 
 @_check
-def check_p_value(answer: float, feature: pd.Series, segments: pd.Series) -> str:
-    """Check the p-value of an analysis of variance on a feature that made the segments."""
-    right = f_oneway(*(feature[segments == each] for each in sorted(segments.unique()))).pvalue
-    found = float(getattr(answer, "pvalue", answer))
-    return "" if found <= max(10 * right, 1e-10) else "f_oneway takes one list of values per segment."
+def check_p_value(answer: float, descriptor: pd.Series, features: pd.DataFrame, segments: pd.Series) -> str:
+    """Check the p-value of a column that had no part in making the segments; of either usual test."""
+    found = getattr(answer, "pvalue", answer)
+    if kind := _kind(found):
+        return kind
+    found = np.log10(max(float(found), 1e-300))
+    if found > -300 and np.isclose(found, _log_p(descriptor, segments), rtol=0.02).any():
+        return ""
+    circular = np.concatenate([_log_p(features[name], segments) for name in features])
+    return "circular" if np.isclose(found, [-300, *circular], rtol=0.01).any() else "other"
 
 
 @_check
 def check_cause(answer: str, changes: Changes) -> str:
     """Check which moved more customers, what they did or the fit."""
+    said = str(answer).strip().lower()
+    causes = {"behaviour": re.search(r"behavio|customers|people|they did", said), "model": re.search("model|fit", said)}
+    named = [cause for cause, found in causes.items() if found]
     right = "behaviour" if changes.behaviour >= changes.model else "model"
-    return "" if str(answer).strip().lower() == right else "which of the two coloured bars is the longer one?"
+    return "one" if len(named) != 1 else "" if named == [right] else "other"
 
 
 def scaler_month(now: Snapshot) -> pd.Series:
@@ -145,10 +278,10 @@ def scaler_month(now: Snapshot) -> pd.Series:
 
 
 @_check
-def check_scaler(answer: float, now: Snapshot) -> str:
+def check_scaler(answer: float, evening: pd.Series, morning: pd.Series) -> str:
     """Check the share of customers who changed segment in the scaler's month."""
-    right = float((scaler_month(now) != now.assign(now.customers)).mean())
-    return _near(answer, right, "compare scaler_month(now) with now.assign(now.customers), customer by customer.")
+    moved = evening != morning
+    return _figure(answer, moved.mean(), count=moved.sum(), opposite=1 - moved.mean())
 
 
 def planted_truth() -> pd.Series:
@@ -162,6 +295,6 @@ def check_truth(answer: float, segments: pd.Series) -> str:
     truth = planted_truth()
     both = segments.index.intersection(truth.index)
     if both.empty:
-        return "the truth is known of the built-in shop only."
-    hint = "bring both into the same order of customers first; adjusted_rand_score does not mind how they are called."
-    return _near(answer, adjusted_rand_score(truth[both], segments[both]), hint)
+        return "elsewhere"
+    unsorted = adjusted_rand_score(truth.to_numpy()[: len(both)], segments[both])
+    return _figure(answer, adjusted_rand_score(truth[both], segments[both]), order=unsorted)
