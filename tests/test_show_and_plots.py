@@ -20,7 +20,7 @@ from segnb.disclosure import Door
 from segnb.interpret import centre_scores, segment_sizes
 from segnb.iterate import drift, migration
 from segnb.parameters import Parameters
-from segnb.plots.svg import page_figure
+from segnb.plots.style import page_figure
 from segnb.text import segment_colours
 
 

@@ -18,8 +18,7 @@ from matplotlib.figure import Figure
 from segnb.disclosure import Door, door, use_door
 from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
 from segnb.paths import STAGE
-from segnb.plots.style import THEME
-from segnb.plots.svg import page_figure, told_figure
+from segnb.plots.style import THEME, page_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
 from segnb.text import escape, is_share, label, number, percent, probability
 

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from segnb.choose_k import Choice
 from segnb.disclosure import door
-from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, stream, styled
-from segnb.plots.svg import pickable
+from segnb.plots.style import ACCENT, INK, MUTED, WARNING, new_axes, pickable, stream, styled
 from segnb.tables import COMES_BACK
 from segnb.text import percent, segment_colours
 

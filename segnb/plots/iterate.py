@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from segnb.plots.style import ACCENT, MUTED, WARNING, new_axes, stream, styled, wrapped
-from segnb.plots.svg import pickable
+from segnb.plots.style import ACCENT, MUTED, WARNING, new_axes, pickable, stream, styled, wrapped
 from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours
 
 _CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from segnb.disclosure import door
-from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, new_axes, styled, wrapped
-from segnb.plots.svg import pickable
+from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, new_axes, pickable, styled, wrapped
 from segnb.text import figure, label, listed, percent, segment_colours, shortened
 
 MOST = 8

@@ -1,17 +1,24 @@
-"""One look for all figures, and what each of them has in common."""
+"""One look for all figures: in a notebook, and on a page as SVG, wide and for a phone, with segments to pick."""
 
+import io
+import re
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
@@ -100,3 +107,188 @@ def stream(ax: Axes, across: tuple[float, float], left: float, right: float, siz
 def wrapped(name: str, width: int = 16, lines: int = 3) -> str:
     """Return a name broken into a few short lines, for a label beside what it names."""
     return textwrap.fill(visible(name), width, max_lines=lines, placeholder="…")
+
+
+PHONE = 3.65
+"""Width in inches of what is drawn for a phone, 350 pixels."""
+
+_LOW = 1.4
+"""Axes lower than this, in inches, stand side by side on a phone."""
+
+_LONG_NAME = 18
+
+_MOST_CELLS = 300
+"""A heatmap of more cells is a picture within the figure."""
+
+_SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
+_LENGTHS = ("d", "x", "y", "viewBox", "points", "transform", "width", "height")
+_FONT = re.compile(r"font: (?:(\w+) )?([\d.]+px) [^;]*")
+_OWN_COLOURS = {INK: "currentColor", LINE: f"var(--line, {LINE})", GRID: f"var(--line, {GRID})"}
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
+_SEGMENTS = re.compile(r"segment ([\d ]+)(:|$)")
+
+
+def pickable(artists: Artist | Iterable[Artist], segments: int | Iterable[int], words: str = "") -> None:
+    """Let a page's reader pick what is drawn of a segment: it is then seen in every figure of the page.
+
+    Parameters
+    ----------
+    artists : Artist or iterable of Artist
+    segments : int or iterable of int
+        The number of the segment, or of several.
+    words : str, optional
+        What a pointer, or a screen reader, is told about it.
+
+    >>> from matplotlib.lines import Line2D
+    >>> pickable(line := Line2D([0, 1], [0, 1]), 3, "535 customers")
+    >>> line.get_gid()
+    'segment 3: 535 customers'
+    """
+    numbers = " ".join(map(str, np.atleast_1d(segments)))
+    for artist in [artists] if isinstance(artists, Artist) else artists:
+        artist.set_gid(f"segment {numbers}: {words}" if words else f"segment {numbers}")
+
+
+def page_figure(figure: Figure, words: str) -> tuple[str, str]:
+    """Return a figure as SVG for a wide page and for a phone, of which a page shows one.
+
+    Parameters
+    ----------
+    figure : Figure
+        Is changed: in the end it has the width of a phone, its axes one below the other.
+    words : str
+        What it shows, for those who can't see it.
+
+    >>> import matplotlib.pyplot as plt
+    >>> wide, narrow = page_figure(plt.subplots(1, 2)[0], "two empty axes")
+    >>> 'width="614"' in wide, 'width="350"' in narrow
+    (True, True)
+    """
+    for dots in figure.findobj(PathCollection):
+        dots.set_urls(None)  # what is told of a single customer stays in the notebook
+    wide = _svg(figure, words)
+    _stack(figure)
+    return wide, _svg(figure, words)
+
+
+def told_figure(figure: Figure, words: str) -> str:
+    """Return a figure as SVG whose dots tell a pointer what their urls say; "" if they have none.
+
+    Parameters
+    ----------
+    figure : Figure
+    words : str
+        What it shows, for those who can't see it.
+
+    >>> import matplotlib.pyplot as plt
+    >>> figure, ax = plt.subplots()
+    >>> ax.scatter([1, 2], [3, 4]).set_urls(["Ann: 3 orders", "Bo: 4 orders"])
+    >>> "<title>Ann: 3 orders</title>" in told_figure(figure, "two dots")
+    True
+    """
+    if not any(url for dots in figure.findobj(PathCollection) for url in dots.get_urls() or ()):
+        return ""
+    root = ElementTree.fromstring(_svg(figure, words))
+    for link in root.iter(f"{_SVG}a"):
+        title = ElementTree.SubElement(link, f"{_SVG}title")
+        title.text, link.tag = link.attrib.pop(_LINK), f"{_SVG}g"
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _stack(figure: Figure) -> None:
+    """Give the figure the width of a phone: its axes one below the other, low ones in pairs, its title above all."""
+    axes = [ax for ax in figure.axes if ax.get_visible() and ax.get_subplotspec()]
+    heights = [ax.get_position().height * figure.get_figheight() for ax in axes]
+    height = figure.get_figheight()
+    if len({round(ax.get_position().x0, 2) for ax in axes}) > 1:
+        across = 2 if max(heights) < _LOW else 1
+        rows = [max(heights[start : start + across]) for start in range(0, len(axes), across)]
+        grid = GridSpec(len(rows), across, figure=figure, height_ratios=rows)
+        for place, ax in enumerate(axes):
+            ax.set_subplotspec(grid[place])
+        height = sum(rows) + 0.75 / across * len(rows) + 0.7
+    elif any(ax.get_aspect() != "auto" for ax in axes):
+        height = min(height, PHONE)
+    for ax in axes:
+        _break_labels(ax)
+    if not figure.get_suptitle() and len(axes) == 1:
+        title = axes[0].get_title(loc="left")
+        axes[0].set_title("", loc="left")
+        figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    figure.set_layout_engine("constrained")
+    figure.set_size_inches(PHONE, height)
+
+
+def _break_labels(ax: Axes) -> None:
+    """Break long names beside an axis into lines, or they would leave no room for what is drawn."""
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    if max(map(len, names), default=0) > _LONG_NAME:
+        ax.set_yticks(ax.get_yticks(), [wrapped(name, _LONG_NAME, 2) for name in names])
+
+
+def _svg(figure: Figure, words: str) -> str:
+    for mesh in figure.findobj(QuadMesh):
+        mesh.set_rasterized(mesh.get_array().size > _MOST_CELLS or mesh.axes.get_label() == "<colorbar>")
+    buffer = io.StringIO()
+    salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata={"Date": None})
+    for prefix, space in (("", _SVG[1:-1]), ("xlink", _LINK[1:-5])):
+        ElementTree.register_namespace(prefix, space)
+    root = ElementTree.fromstring(buffer.getvalue())
+    root.remove(root.find(f"{_SVG}metadata"))
+    width, height = figure.get_size_inches() * 96
+    told = _name_segments(root)
+    root.attrib |= {"width": f"{width:.0f}", "height": f"{height:.0f}", "aria-label": words}
+    root.set("role", "group" if told else "img")
+    used = _used(root)
+    for element in root.iter():
+        _lighten(element, used)
+    for element in root.iter():
+        _share_style(element)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _name_segments(root: ElementTree.Element) -> set[str]:
+    """Mark what belongs to a segment; the first part of each that says something is reached by the keyboard."""
+    told: set[str] = set()
+    for parent in list(root.iter(f"{_SVG}g")):
+        name = parent.get("id", "")
+        if not (found := _SEGMENTS.match(name)):
+            continue
+        parent.set("data-segment", found[1])
+        if found[2] and name not in told:
+            told.add(name)
+            parent.attrib |= {"tabindex": "0", "role": "img", "aria-label": name}
+            title = ElementTree.Element(f"{_SVG}title")
+            title.text = name
+            parent.insert(0, title)
+    return told
+
+
+def _used(root: ElementTree.Element) -> set[str]:
+    links = "".join(f"{element.get(_LINK, '')} {element.get('clip-path', '')}\n" for element in root.iter())
+    return set(re.findall(r"#([\w.-]+)", links))
+
+
+def _lighten(element: ElementTree.Element, used: set[str]) -> None:
+    """Take out what a reader doesn't see: unused names and decimals; fonts, ink and lines are the page's own."""
+    if element.get("id") not in used:
+        element.attrib.pop("id", None)
+    for name, value in element.attrib.items():
+        if name in _LENGTHS:
+            element.set(name, _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.1f}", value).replace("\n", ""))
+    style = _FONT.sub(lambda found: f"font-size: {found[2]}; font-weight: {found[1] or 400}", element.get("style", ""))
+    for colour, own in _OWN_COLOURS.items():
+        style = style.replace(colour, own)
+    if style:
+        element.set("style", style)
+
+
+def _share_style(element: ElementTree.Element) -> None:
+    """Give an element the style that all within it have, so that it stands there once."""
+    styles = {child.get("style") for child in element}
+    if len(element) > 1 and len(styles) == 1 and None not in styles:
+        element.set("style", "; ".join(filter(None, [element.get("style"), *styles])))
+        for child in element:
+            del child.attrib["style"]
