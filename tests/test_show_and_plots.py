@@ -243,7 +243,7 @@ def test_sides_of_the_map_name_what_grows_along_them():
     assert ax.get_ylabel().strip("← →").startswith("more orders")
     spots = {text.get_text(): text.xy for text in ax.texts}
     right = max(spots, key=lambda words: spots[words][0])
-    assert right == ("1 Rich" if grows == "spend" else "2 Poor")
+    assert right == ("1 · Rich" if grows == "spend" else "2 · Poor")
 
 
 def test_portraits_tell_medians_along_the_columns_that_differ_most():
@@ -253,7 +253,7 @@ def test_portraits_tell_medians_along_the_columns_that_differ_most():
     scores = centre_scores(customers, segments, list(customers))
     first, second = plots.portraits(customers, segments, scores, {1: "Few", 2: "Many"}, most=2).axes
     assert [text.get_text() for text in first.texts] == ["orders 2, all 5.5", "spend 22, all 44.5"]
-    assert second.get_title(loc="left") == "2 Many"
+    assert second.get_title(loc="left") == "2 · Many"
     with door_of(Door(50, segments.value_counts())):
         assert plots.portraits(customers, segments, scores, {}) is None
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from segnb.plots.style import ACCENT, MUTED, WARNING, new_axes, pickable, stream, styled, wrapped
+from segnb.plots.style import ACCENT, MUTED, WARNING, called, new_axes, pickable, stream, styled, wrapped
 from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours
 
 _CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
@@ -70,7 +70,7 @@ def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float, nam
         if size:
             block = ax.bar(x, size, 0.04, bottom=top, color=colours.get(name, MUTED))
             side = {"ha": "left", "x": x + 0.04} if x else {"ha": "right", "x": x - 0.04}
-            words = wrapped(f"{name} · {names[name]}" if name in names else str(name))
+            words = wrapped(called(name, names))
             text = ax.text(y=top + size / 2, s=words, va="center", fontsize=9, **side)
             if name in colours:
                 pickable([*block, text], name, f"{size:,.0f} customers {when}")

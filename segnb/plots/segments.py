@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from segnb.disclosure import door
-from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, new_axes, pickable, styled, wrapped
+from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, called, new_axes, pickable, styled, wrapped
 from segnb.text import figure, label, listed, percent, segment_colours, shortened
 
 MOST = 8
@@ -99,7 +99,7 @@ def scatter(
     told = _told(customers) if len(customers) <= _MOST_TOLD and door().min_cell == 1 else None
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax, told=told)
     for text in ax.get_legend().get_texts():
-        text.set_text(wrapped(f"{text.get_text()} {(names or {}).get(int(text.get_text()), '')}", 22, 2))
+        text.set_text(wrapped(called(int(text.get_text()), names), 22, 2))
     ax.set(xlabel=label(x), ylabel=label(y))
     ax.set_title(f"{label(y)[:1].upper()}{label(y)[1:]} against {label(x)}, by segment; {dot}")
     return ax
@@ -143,7 +143,7 @@ def segment_map(
     middles = pd.DataFrame(points, segments.index)[shown].groupby(segments[shown]).agg(["mean", "size"])
     for segment, colour in segment_colours(middles.index).items():
         x, size, y, _ = middles.loc[segment]
-        area, words = 6000 * size / len(points), wrapped(f"{segment} {names.get(segment, '')}", 18)
+        area, words = 6000 * size / len(points), wrapped(called(segment, names), 18)
         bubble = ax.scatter(x, y, s=area, color=colour, edgecolor="white", alpha=0.85, zorder=3)
         below = {"xytext": (0, -math.sqrt(area) / 2), "textcoords": "offset points", "ha": "center", "va": "top"}
         text = ax.annotate(words, (x, y), fontsize=9, zorder=4, **below)
@@ -212,7 +212,7 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
 
     >>> table = pd.DataFrame({"share": [0.6, 0.4]}, index=[1, 2])
     >>> [tick.get_text() for tick in sizes(table, {1: "Regulars"}).get_yticklabels()]
-    ['1 Regulars', '2']
+    ['1 · Regulars', '2']
     """
     ax, both = new_axes(ax, 8, 0.9 + 0.7 * len(table)), "value_share" in table
     shares = {"share": "of the customers"} | ({"value_share": f"of the {label(value)}"} if both else {})
@@ -222,19 +222,19 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
             bar = ax.barh(place + 0.37 * row, share, 0.34, color=colour, alpha=1 - 0.5 * row)
             text = ax.text(share, place + 0.37 * row, f" {percent(share)}", va="center", fontsize=9)
             pickable([*bar, text], segment, f"{percent(share)} {words}")
-    ax.set_yticks(np.arange(len(table)) + 0.18 * both, [wrapped(f"{n} {names.get(n, '')}", 20) for n in table.index])
+    ax.set_yticks(np.arange(len(table)) + 0.18 * both, [wrapped(called(n, names), 20) for n in table.index])
     ax.invert_yaxis()
     ax.set(xticks=[], xlim=(0, 1.15 * table[list(shares)].max(axis=None)))
     ax.grid(visible=False)
-    ax.set_title(_best_share(table, names, value) if both else "Share of the customers in each segment")
+    ax.set_title(_best_share(table, value) if both else "Share of the customers in each segment")
     return ax
 
 
-def _best_share(table: pd.DataFrame, names: Mapping[int, str], value: str) -> str:
+def _best_share(table: pd.DataFrame, value: str) -> str:
     """Return which segment brings the most for its size."""
     best = table.loc[(table["value_share"] / table["share"]).idxmax()]
-    brings = f"{percent(best['share'])} of customers (full), {percent(best['value_share'])} of {label(value)} (pale)"
-    return f"{best.name} {names.get(best.name, '')}: {brings}"
+    brings = f"{percent(best['value_share'])} of the {label(value)} (pale)"
+    return f"Segment {best.name}: {brings} from {percent(best['share'])} of the customers (full colour)"
 
 
 @styled
@@ -302,7 +302,7 @@ def portraits(
     for ax, (segment, row) in zip(axes.flat, scores.iterrows()):
         leading = row.abs().nlargest(most).index
         _portrait(ax, customers[leading].astype(float), segments == segment, segment, colours[segment])
-        ax.set_title(wrapped(f"{segment} {names.get(segment, '')}", 32, 2), fontsize=10, color=INK)
+        ax.set_title(wrapped(called(segment, names), 32, 2), fontsize=10, color=INK)
     for ax in axes.ravel()[len(scores) :]:
         ax.set_visible(False)
     title = "What marks each segment: its middle half (colour) beside that of all customers (grey), notches are medians"

@@ -4,7 +4,7 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from xml.etree import ElementTree
 
@@ -102,6 +102,11 @@ def stream(ax: Axes, across: tuple[float, float], left: float, right: float, siz
     vertices = [*lower, *((x, y + size) for x, y in reversed(lower)), lower[0]]
     codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
     return ax.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, alpha=0.5, linewidth=0))
+
+
+def called(segment: int | str, names: Mapping[int, str] | None) -> str:
+    """Return a segment's number and, if it has one, its name."""
+    return f"{segment} · {names[segment]}" if names and names.get(segment) else str(segment)
 
 
 def wrapped(name: str, width: int = 16, lines: int = 3) -> str:
