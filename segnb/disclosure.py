@@ -28,6 +28,8 @@ class Door:
         everything goes out as it is.
     sizes : mapping of int to int, default empty
         Number of customers of each segment of the run; a Series will do.
+    page : bool, default False
+        Whether it leads onto a page, where figures must stay light, or stays in a notebook.
 
     Examples
     --------
@@ -38,6 +40,7 @@ class Door:
 
     min_cell: int = 1
     sizes: Mapping[int, int] = field(default_factory=dict)
+    page: bool = False
 
     @property
     def counts(self) -> pd.Series:

@@ -16,7 +16,7 @@ from segnb import notebook as show
 from segnb import plots
 from segnb.choose_k import decide, evidence, line_density, segment_flows
 from segnb.cluster import fit_segments
-from segnb.disclosure import Door
+from segnb.disclosure import Door, use_door
 from segnb.interpret import centre_scores, segment_sizes
 from segnb.iterate import drift, migration
 from segnb.parameters import Parameters
@@ -111,6 +111,7 @@ PICKED = ("clustergram", "segment_map", "portraits", "sizes", "alluvial")
 
 def test_page_figures_are_light_readable_on_a_phone_and_let_segments_be_picked(prepared, assigned, model, table):
     """Sizes are in the units of the drawing, 72 to the inch; a page shows 96 pixels to the inch."""
+    use_door(lambda: Door(10, assigned["segment"].value_counts(), page=True))
     for drawn in draw_all(prepared, assigned, model, table):
         words = show.figure_words(drawn if isinstance(drawn, Figure) else drawn.figure)
         wide, narrow = page_figure(drawn if isinstance(drawn, Figure) else drawn.figure, words)
@@ -151,7 +152,7 @@ def test_figure_of_ten_times_the_customers_weighs_the_same():
     def weight(size):
         points = pd.DataFrame(np.random.default_rng(0).normal(size=(size, 2)), columns=["a", "b"])
         segments = pd.Series(np.where(points["a"] > 0, 1, 2))
-        with door_of(Door(10, segments.value_counts())):
+        with door_of(Door(1, segments.value_counts(), page=True)):
             return len("".join(page_figure(plots.scatter(points, segments, "a", "b").figure, "dots")))
 
     assert weight(200_000) < 1.2 * weight(20_000)

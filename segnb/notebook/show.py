@@ -205,8 +205,9 @@ def start(namespace: Mapping[str, Any]) -> tuple[Parameters, Workspace]:
     """
     parameters = notebook_parameters(namespace)
     files = Workspace(parameters.run)
-    min_cell = parameters.min_cell if STAGE in os.environ else 1
-    use_door(lambda: Door(min_cell, files.sizes()))
+    page = STAGE in os.environ
+    min_cell = parameters.min_cell if page else 1
+    use_door(lambda: Door(min_cell, files.sizes(), page))
     mpl.rcParams.update(THEME)
     warnings.filterwarnings("ignore", "Glyph .* missing from font")  # drawn as boxes; the words beside say them
     if shell := get_ipython():

@@ -22,7 +22,7 @@ _MOST_TOLD = 2_000
 """Of more customers than this a dot tells nothing of its own, so that the figure stays quick."""
 
 _MOST_DOTS, _MOST_MEANS = 20_000, 500
-"""A scatter plot draws about this many dots at most, by hand and in a report."""
+"""A scatter plot draws about this many dots at most, in a notebook and on a page."""
 
 
 @styled
@@ -96,7 +96,7 @@ def scatter(
     if not x:
         return None
     ax = new_axes(ax, 7.5, 5)
-    told = _told(customers) if len(customers) <= _MOST_TOLD and door().min_cell == 1 else None
+    told = _told(customers) if len(customers) <= _MOST_TOLD and not door().page else None
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax, told=told)
     for text in ax.get_legend().get_texts():
         text.set_text(wrapped(called(int(text.get_text()), names), 22, 2))
@@ -180,14 +180,13 @@ def _dots(
     points: np.ndarray, segments: pd.Series, ax: Axes, alpha: float = 0.65, told: np.ndarray | None = None
 ) -> str:
     """Draw the segments' customers, missing values left out, and return what a dot is."""
-    least = door().min_cell
-    size = max(least, -(-len(points) // (_MOST_DOTS if least == 1 else _MOST_MEANS)))
+    size = max(door().min_cell, -(-len(points) // (_MOST_MEANS if door().page else _MOST_DOTS)))
     known = ~np.isnan(points).any(axis=1)
     for segment, colour in segment_colours(segments).items():
         member = known & (segments == segment).to_numpy()
         own = door().points(points[member], size)
         dots = ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=alpha, linewidth=0, label=str(segment))
-        dots.set_urls(None if told is None else told[member].tolist())
+        dots.set_urls(told[member].tolist() if told is not None and size == 1 else None)
         pickable(dots, segment)
     ax.legend(title="segment", loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     return "a dot is a customer" if size == 1 else f"a dot: {size} neighbours or more"
