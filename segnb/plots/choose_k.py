@@ -141,11 +141,11 @@ def valley(line: pd.DataFrame, choice: Choice, ax: Axes | None = None) -> Axes:
     ax.plot(line["along"], line["density"], color=INK, linewidth=2)
     for place, number in enumerate(choice.nearest):
         ax.axvline(place, color=colours[number], linewidth=2)
-        ax.annotate(f" centre of segment {number}", (place, 1.08 * top), fontsize=9)
+        ax.annotate(f" centre of\n segment {number}", (place, 1.08 * top), fontsize=9)
     one, other = choice.nearest
     found = f"A valley even between segments {one}" if choice.separated else f"No clear valley between segments {one}"
     ax.set_title(f"{found} and {other}: {percent(choice.depth)} as many customers in the middle")
     ax.set(xlabel="the way from one centre to the other", ylabel="customers", yticks=[])
     ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
-    ax.set_ylim(0, 1.2 * top)
+    ax.set_ylim(0, 1.3 * top)
     return ax
