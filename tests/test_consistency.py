@@ -1,4 +1,4 @@
-"""A page never says one thing twice with two figures: what the cells of all steps say of twenty drawn data sets."""
+"""A page never says one thing twice with two figures: what the cells of all steps say of drawn data sets."""
 
 import ast
 import html
@@ -22,7 +22,8 @@ from segnb.paths import STAGE, STEPS
 from segnb.runs.kernels import declared_parameters, load_notebook
 
 QUICK = {"n_init": 1, "n_boot": 2, "n_refs": 1, "k_max": 4}
-DRAWS = range(20)
+DRAWS = [*range(6), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(6, 20))]
+"""Six with the tests, twenty with `make soak`: each is a whole run."""
 
 
 class Page:
