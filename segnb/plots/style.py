@@ -165,8 +165,8 @@ def page_figure(figure: Figure, words: str) -> tuple[str, str]:
         What it shows, for those who can't see it.
 
     >>> import matplotlib.pyplot as plt
-    >>> wide, narrow = page_figure(plt.subplots(1, 2)[0], "two empty axes")
-    >>> 'width="614"' in wide, 'width="350"' in narrow
+    >>> wide, narrow = page_figure(plt.subplots(1, 2, figsize=(6, 3))[0], "two empty axes")
+    >>> 'width="576"' in wide, 'width="350"' in narrow
     (True, True)
     """
     for dots in figure.findobj(PathCollection):
