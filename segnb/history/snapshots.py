@@ -252,9 +252,9 @@ def timeline_text(table: pd.DataFrame) -> str:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    choice, made, decision = (_read(run, name, {}) for name in ("choice.json", "prepare.json", "decision.json"))
-    evidence = _read(run, "evidence.csv", pd.DataFrame(columns=["k", "silhouette"]))
-    segments = _read(run, "segments.parquet", pd.DataFrame(columns=["segment"]))["segment"]
+    choice, made, decision = (read_or(run, name, {}) for name in ("choice.json", "prepare.json", "decision.json"))
+    evidence = read_or(run, "evidence.csv", pd.DataFrame(columns=["k", "silhouette"]))
+    segments = read_or(run, "segments.parquet", pd.DataFrame(columns=["segment"]))["segment"]
     known = {
         "run": run.name,
         "as_of": made.get("as_of") or "",
@@ -268,7 +268,7 @@ def _row(run: Run) -> dict[str, Any]:
     return known | {f"segment_{segment}": share for segment, share in sizes.items()}
 
 
-def _read(run: Run, name: str, instead: Any) -> Any:
+def read_or(run: Run, name: str, instead: Any) -> Any:
     """Return an artifact, or something else if it is missing or cannot be read."""
     with suppress(SegnbError):
         return run.read(name)

@@ -1,7 +1,6 @@
 """The pages of a run, one per step and the summary, and the page of all runs."""
 
 import re
-from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
-from segnb.errors import RunError, SegnbError
-from segnb.history.snapshots import series_of, timeline
+from segnb.errors import RunError
+from segnb.history.snapshots import read_or, series_of, timeline
 from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import Parameters, changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
@@ -207,7 +206,7 @@ def _row(run: Run, line: pd.Series) -> dict[str, Any]:
     shares = {int(name.removeprefix("segment_")): float(share) for name, share in sizes.items()}
     known = line.astype(object).where(line.notna(), None).to_dict()
     finished, previous = _recorded(run)
-    cards = _read(run, "cards.json", [])
+    cards = read_or(run, "cards.json", [])
     worth = {card["segment"]: card["value_share"] for card in cards if card["value_share"]}
     return known | {
         "page": f"{run.name}/index.html" if (run.folder / "index.html").is_file() else "",
@@ -219,14 +218,8 @@ def _row(run: Run, line: pd.Series) -> dict[str, Any]:
         "worth": _bar(worth),
         "value": cards[0]["value"] if worth else "",
         "names": {card["segment"]: card["name"] for card in cards},
-        "learnt": _read(run, "learnt.json", {}).get("sentence", ""),
+        "learnt": read_or(run, "learnt.json", {}).get("sentence", ""),
     }
-
-
-def _read(run: Run, name: str, instead: Any) -> Any:
-    with suppress(SegnbError):
-        return run.read(name)
-    return instead
 
 
 def _recorded(run: Run) -> tuple[str, str]:

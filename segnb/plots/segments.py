@@ -167,9 +167,10 @@ def _direction(pca: PCA, axis: int, columns: Sequence[str]) -> str:
 def _told(customers: pd.DataFrame) -> np.ndarray:
     """Return what a pointer is told of each customer: the id, and the first columns."""
     shown = customers.iloc[:, :MOST]
-    rows = zip(customers.index, shown.itertuples(index=False))
-    values = (", ".join(f"{label(name)} {_value(name, value)}" for name, value in zip(shown, row)) for _, row in rows)
-    return np.array([f"{index}: {words}" for index, words in zip(customers.index, values)], dtype=object)
+    rows = [
+        [f"{label(name)} {_value(name, value)}" for name, value in zip(shown, row)] for row in shown.to_numpy(object)
+    ]
+    return np.array([f"{index}: {', '.join(row)}" for index, row in zip(customers.index, rows)], dtype=object)
 
 
 def _value(name: str, value: object) -> str:

@@ -126,6 +126,8 @@ _MOST_CELLS = 300
 """A heatmap of more cells is a picture within the figure."""
 
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
+ElementTree.register_namespace("", _SVG[1:-1])
+ElementTree.register_namespace("xlink", _LINK[1:-5])
 _LENGTHS = ("d", "x", "y", "viewBox", "points", "transform", "width", "height")
 _FONT = re.compile(r"font: (?:(\w+) )?([\d.]+px) [^;]*")
 _OWN_COLOURS = {INK: "currentColor", LINE: f"var(--line, {LINE})", GRID: f"var(--line, {GRID})"}
@@ -238,8 +240,6 @@ def _svg(figure: Figure, words: str) -> str:
     salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata={"Date": None})
-    for prefix, space in (("", _SVG[1:-1]), ("xlink", _LINK[1:-5])):
-        ElementTree.register_namespace(prefix, space)
     root = ElementTree.fromstring(buffer.getvalue())
     root.remove(root.find(f"{_SVG}metadata"))
     width, height = figure.get_size_inches() * 96
