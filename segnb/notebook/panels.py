@@ -96,7 +96,7 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
         return pd.Series(numbered_after(chosen, labelings[k]), index=rows.index)
 
     def draw(k: int, x: str, y: str) -> Figure:
-        return plots.scatter(rows, segments(k), x, y, _marks(rows, segments(k)))
+        return plots.scatter(rows, segments(k), x, y, _marks(rows, segments(k)), hover=False)
 
     def words(k: int, x: str, y: str) -> str:
         return (
@@ -137,7 +137,7 @@ def weigh_columns(rows: pd.DataFrame, segments: pd.Series, seed: int = 0) -> Pan
 
     def draw(**weights: float) -> Figure:
         own = cut(tuple(weights.values()))
-        return plots.scatter(rows, own, leading[0], leading[min(1, len(leading) - 1)], _marks(rows, own))
+        return plots.scatter(rows, own, leading[0], leading[min(1, len(leading) - 1)], _marks(rows, own), hover=False)
 
     def words(**weights: float) -> str:
         own, unlike = cut(tuple(weights.values())), [f"{label(n)} {number(w)}" for n, w in weights.items() if w != 1]

@@ -1,10 +1,10 @@
 """What a notebook shows: tables, pictures and computed sentences, escaped, in words too, and fit to leave the house."""
 
-import io
 import os
 import warnings
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import matplotlib as mpl
@@ -18,14 +18,13 @@ from matplotlib.figure import Figure
 from segnb.disclosure import Door, door, use_door
 from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
 from segnb.paths import STAGE
-from segnb.plots.style import THEME, page_figure, told_figure
+from segnb.plots.style import THEME, page_figure, png_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
 from segnb.text import escape, is_share, label, number, percent, probability
 
 _PROBABILITIES = ("p", "p_holm", "valley_p")
 _IN_UNITS = ("mean", "median", "overall", "overall_median")
 NAMES = ("column", "feature", "descriptor")
-_DPI = 96
 
 
 class Table:
@@ -151,29 +150,30 @@ class Picture:
     """
 
     def __init__(self, drawn: Axes | Figure, alt: str = ""):
-        figure = drawn if isinstance(drawn, Figure) else drawn.figure
-        self.alt = alt or figure_words(figure)
-        self.width = round(figure.get_figwidth() * _DPI)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            if STAGE in os.environ:
-                self.svg, self.narrow = page_figure(figure, self.alt)
-            else:
-                self.told = told_figure(figure, self.alt)
-                buffer = io.BytesIO()
-                figure.savefig(buffer, format="png", dpi=2 * _DPI)
-                self.png = buffer.getvalue()
-        plt.close(figure)
+        self._figure = drawn if isinstance(drawn, Figure) else drawn.figure
+        self.alt = alt or figure_words(self._figure)
+        self.width = round(self._figure.get_figwidth() * 96)
+        plt.close(self._figure)
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as a notebook shows it, twice as many dots across as it is wide."""
+        return png_figure(self._figure)
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+        return self._bundle
+
+    @cached_property
+    def _bundle(self) -> tuple[dict, dict]:
         if STAGE in os.environ:
-            data, about = {"image/svg+xml": self.svg}, {"image/svg+xml": {"narrow": self.narrow}}
+            wide, narrow = page_figure(self._figure, self.alt)
+            data, about = {"image/svg+xml": wide}, {"image/svg+xml": {"narrow": narrow}}
         else:
-            data = {"image/png": b64encode(self.png).decode("ascii")}
-            data |= {"text/html": self.told} if self.told else {}
+            told = told_figure(self._figure, self.alt)
+            data = {"image/png": b64encode(self.png).decode("ascii")} | ({"text/html": told} if told else {})
             about = {"image/png": {"alt": self.alt, "width": self.width}}
         return data | {"text/plain": repr(self)}, about
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -41,7 +42,12 @@ def render(template: str, **values: object) -> str:
     >>> "&lt;b&gt;" in render("paper.html.j2", title="<b>", body="")
     True
     """
+    return _templates().get_template(template).render(look=look(), **values)
+
+
+@cache
+def _templates() -> jinja2.Environment:
     loader, escaped = jinja2.FileSystemLoader(TEMPLATES), jinja2.select_autoescape(["html.j2"])
     environment = jinja2.Environment(loader=loader, autoescape=escaped, finalize=_shown)
-    environment.filters["percent"] = lambda share: "–" if share is None else percent(share)
-    return environment.get_template(template).render(look=look(), **values)
+    environment.filters["percent"] = percent
+    return environment

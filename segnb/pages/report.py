@@ -1,6 +1,7 @@
 """The pages of a run, one per step and the summary, and the page of all runs."""
 
 import re
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -53,15 +54,19 @@ def write_page(notebook: Path, run: str) -> None:
                 output.data["text/html"] = _ACTIVE.sub("", output.data["text/html"])
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.html)", cell.source)
-    exporter = HTMLExporter(template_name="step", extra_template_basedirs=[str(TEMPLATES)])
-    exporter.exclude_anchor_links = True
     pages = [_link(step) | {"here": notebook_path(step).name == notebook.name} for step in STEPS]
     title = next(page["name"] for page in pages if page["here"])
-    html, _ = exporter.from_notebook_node(
+    html, _ = _exporter().from_notebook_node(
         document, resources={"segnb": look() | {"title": title, "run": run, "pages": pages}}
     )
     html = _with_contents(html)
     write_whole(notebook.with_suffix(".html"), lambda path: path.write_text(html, encoding="utf-8"))
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    given = {"template_name": "step", "extra_template_basedirs": [str(TEMPLATES)], "exclude_anchor_links": True}
+    return HTMLExporter(**given)
 
 
 def _link(step: str) -> dict[str, Any]:

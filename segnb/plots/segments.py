@@ -74,6 +74,7 @@ def scatter(
     y: str,
     names: Mapping[int, str] | None = None,
     ax: Axes | None = None,
+    hover: bool = True,
 ) -> Axes:
     """Return the customers in the plane of two columns, in original units, coloured by segment.
 
@@ -87,6 +88,8 @@ def scatter(
         segment, otherwise a customer.
     names : mapping of int to str, optional
         The segments' names.
+    hover : bool, default True
+        In a notebook, let the dots of few customers tell a pointer who they are; it takes its time.
 
     >>> customers = pd.DataFrame({"orders": [1.0, 2, 8, 9], "spend": [5.0, 9, 70, 80]})
     >>> segments = pd.Series([1, 1, 2, 2])
@@ -96,7 +99,7 @@ def scatter(
     if not x:
         return None
     ax = new_axes(ax, 7.5, 5)
-    told = _told(customers) if len(customers) <= _MOST_TOLD and not door().page else None
+    told = _told(customers) if hover and len(customers) <= _MOST_TOLD and not door().page else None
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax, told=told)
     for text in ax.get_legend().get_texts():
         text.set_text(wrapped(called(int(text.get_text()), names), 22, 2))

@@ -156,6 +156,23 @@ def pickable(artists: Artist | Iterable[Artist], segments: int | Iterable[int], 
         artist.set_gid(f"segment {numbers}: {words}" if words else f"segment {numbers}")
 
 
+def png_figure(figure: Figure) -> bytes:
+    """Return a figure as PNG with 192 dots to the inch.
+
+    Parameters
+    ----------
+    figure : Figure
+
+    >>> png_figure(plt.figure())[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(buffer, format="png", dpi=192)
+    return buffer.getvalue()
+
+
 def page_figure(figure: Figure, words: str) -> tuple[str, str]:
     """Return a figure as SVG for a wide page and for a phone, of which a page shows one.
 
@@ -238,7 +255,8 @@ def _svg(figure: Figure, words: str) -> str:
         mesh.set_rasterized(mesh.get_array().size > _MOST_CELLS or mesh.axes.get_label() == "<colorbar>")
     buffer = io.StringIO()
     salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
     root.remove(root.find(f"{_SVG}metadata"))

@@ -126,12 +126,16 @@ class _Child:
 
 
 class _ForkedEngine(Engine):
-    """papermill's own engine, but with a kernel that is running already."""
+    """papermill's own engine, but with a kernel that is running already, and a notebook that is written once."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, client: dict[str, Any], **given: Any):
         """Execute the notebook by a client with these options, the manager of the kernel among them."""
-        return PapermillNotebookClient(nb_man, kernel_name=kernel_name, **client).execute(cleanup_kc=True)
+        path, nb_man.output_path = nb_man.output_path, None  # or it would be written twice for each cell
+        try:
+            PapermillNotebookClient(nb_man, kernel_name=kernel_name, **client).execute(cleanup_kc=True)
+        finally:
+            nb_man.output_path = path
 
 
 papermill_engines.register("segnb", _ForkedEngine)
