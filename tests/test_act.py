@@ -39,7 +39,7 @@ from segnb.act.outcomes import _gain
 from segnb.disclosure import Door
 from segnb.errors import DataError
 from segnb.history.numbering import names_of
-from segnb.history.snapshots import followed, snapshot_of
+from segnb.history.snapshots import Past, snapshot_of
 from segnb.parameters import Parameters
 from segnb.runs.store import Run, read_manifest, write_manifest
 
@@ -120,7 +120,7 @@ def shop_run(published):
 
 
 def test_customers_are_followed_as_the_log_tells(shop_run, shop):
-    tables, notes = followed(shop_run, Parameters(), [60, 90])
+    tables, notes = Past(shop_run, Parameters()).followed([60, 90])
     log = shop.purchases
     begin = date(2026, 7, 1) - timedelta(days=90)
     day = pd.to_datetime(log["ordered_at"]).dt.date
@@ -139,7 +139,7 @@ def test_customers_are_followed_as_the_log_tells(shop_run, shop):
 
 
 def test_log_that_is_too_short_says_so(shop_run):
-    tables, notes = followed(shop_run, Parameters(), [5000])
+    tables, notes = Past(shop_run, Parameters()).followed([5000])
     assert tables[5000].empty
     assert "too short" in notes[0]
     assert predictive_gain(tables[5000]).empty

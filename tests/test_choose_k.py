@@ -38,7 +38,7 @@ from segnb.choose_k import (
     summary,
     valleys,
 )
-from segnb.choose_k.resampling import _adjusted_rand, bar, make_frame, prediction_strength, references, uniform_draw
+from segnb.choose_k.resampling import bar, make_frame, prediction_strength, references, uniform_draw
 from segnb.choose_k.separation import likelihoods
 from segnb.errors import DataError
 
@@ -605,11 +605,3 @@ def test_rows_for_more_segments_than_they_can_hold_are_refused_before_a_fit(trie
     rows = pd.DataFrame({"a": [0.0, 1, 2, 0, 1, 2, 0, 1]})
     with pytest.raises(DataError, match=message):
         evidence_rows(rows, tried=tried)
-
-
-def test_adjusted_rand_is_scikit_learns_to_the_bit():
-    rng = np.random.default_rng(0)
-    for n in (1, 2, 5, 50, 2000):
-        for k in (1, 2, 7):
-            one, other = rng.integers(0, k, n), rng.integers(0, 3, n)
-            assert _adjusted_rand(one, other) == adjusted_rand_score(one, other)

@@ -15,7 +15,7 @@ from segnb.disclosure import Door
 from segnb.errors import DataError
 from segnb.history.numbering import numbered_alike
 from segnb.history.score import settings_of, takes_log
-from segnb.history.snapshots import BEFORE, did, followed
+from segnb.history.snapshots import BEFORE, Past, did
 from segnb.interpret.cards import VOCABULARY
 from segnb.pages import render
 from segnb.parameters import Parameters, check_parameters
@@ -91,7 +91,7 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     cards = [card for card in run.read("cards.json") if card["segment"] not in hidden]
     if not cards:
         raise DataError(f"{run.name}: no segment has {settings.min_cell} customers to test an action on; exclude fewer")
-    past, _notes = followed(run, settings, [card["days"] for card in cards])
+    past, _notes = Past(run, settings).followed(card["days"] for card in cards)
     plan = plan_tests(cards, arms, past, terms["worth"])
     plan = plan.assign(read_on=[str(start + timedelta(days=days)) for days in plan["days"]])
     known = {"run": run.name, "segments": _fingerprint(run), **terms, "tests": _records(plan)}

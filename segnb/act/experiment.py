@@ -87,7 +87,7 @@ def plan_tests(
     arms : DataFrame
         `segment` and `arm` of each customer who takes part, see `assign_arms`.
     followed : mapping of int to DataFrame
-        By days, what customers of the segments did in so many days, as `segnb.history.snapshots.followed` returns it.
+        By days, what customers of the segments did in so many days: see `segnb.history.snapshots.Past.followed`.
         Without it a share is taken to be one half, where its spread is largest, and other figures have no baseline.
     worth : float, default 0.3
         The largest effect, as a share of the baseline, that anyone would hope for.

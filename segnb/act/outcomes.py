@@ -82,8 +82,8 @@ def predictive_gain(followed: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     followed : DataFrame
-        As returned by `segnb.history.snapshots.followed`: segments of a day, what customers had done by then, and what
-        they did since.
+        As returned by `segnb.history.snapshots.Past.followed`: segments of a day, what customers had done by then,
+        and what they did since.
     seed : int
         For the tenths.
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
@@ -253,33 +254,14 @@ def stability(X: np.ndarray, models: Sequence[KMeans], seed: int) -> float:
     """
     judged = X[_some(len(X), _RESAMPLE_ROWS, seed)]
     labelings = [model.predict(judged) for model in models]
-    return float(np.mean([_adjusted_rand(*pair) for pair in pairwise([*labelings, labelings[0]])]))
+    return float(np.mean([adjusted_rand_score(*pair) for pair in pairwise([*labelings, labelings[0]])]))
 
 
 def seed_agreement(X: np.ndarray, k: int, n_init: int, seed: int) -> float:
     """Return the mean adjusted Rand index between fits that differ in nothing but the seed."""
     rows = X[_some(len(X), SEED_ROWS, seed)]
     labels = [KMeans(k, n_init=n_init, random_state=seed + number).fit_predict(rows) for number in range(N_SEEDS)]
-    return float(np.mean([_adjusted_rand(*pair) for pair in combinations(labels, 2)]))
-
-
-def _adjusted_rand(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the adjusted Rand index of two labelings in whole numbers from 0.
-
-    scikit-learn's figure to the bit; here it is asked for hundreds of times, and nothing need be checked.
-
-    >>> round(_adjusted_rand(np.array([0, 0, 1, 2]), np.array([0, 0, 1, 1])), 2)
-    0.57
-    """
-    width = int(other.max()) + 1
-    common = np.bincount(one * width + other, minlength=(int(one.max()) + 1) * width).reshape(-1, width)
-    both, ones, others = (int((counts**2).sum()) for counts in (common, common.sum(axis=1), common.sum(axis=0)))
-    together, only_one, only_other = both - len(one), ones - both, others - both
-    if only_one == only_other == 0:
-        return 1.0
-    apart = len(one) ** 2 - ones - others + both
-    possible = (together + only_one) * (only_one + apart) + (together + only_other) * (only_other + apart)
-    return 2.0 * (together * apart - only_one * only_other) / possible
+    return float(np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)]))
 
 
 def segment_jaccards(labels: np.ndarray, samples: Sequence[tuple[np.ndarray, KMeans]], k: int) -> np.ndarray:

@@ -87,7 +87,24 @@ class Past:
             return NOTHING_BEFORE, [f"The purchase log as of {days} days earlier cannot be compared with: {error}."]
 
     def followed(self, days: Iterable[int]) -> tuple[dict[int, pd.DataFrame], list[str]]:
-        """Return the customers of the log some days ago and what they did after that, and notes: see `followed`."""
+        """Return the customers of the log some days ago and what they did in the days after that, and notes.
+
+        The segments are fitted to the log as it stood then, so that nothing they are held against has made them.
+
+        Parameters
+        ----------
+        days : iterable of int
+            For how many days to follow them, at least 1; the longest says how long ago that is.
+
+        Returns
+        -------
+        followed : dict of int to DataFrame
+            By days, one row per customer of that time: `segment` (numbered as the run's own), `recency_before`,
+            `orders_before` and `spend_before` (as it was then), and in the days after `buyers` (1 with an order,
+            else 0), `orders` and `spend`. Without rows where there is no log, or it does not fill the window.
+        notes : list of str
+            Why there are no rows.
+        """
         days = sorted(set(days))
         nobody = dict.fromkeys(days, pd.DataFrame(columns=["segment", *BEFORE.values(), "buyers", "orders", "spend"]))
         if not self._settings.purchases:
@@ -120,37 +137,6 @@ class Past:
         model = fit_segments(ready.features, k, n_init=cut.n_init, seed=cut.seed)
         label = f"the same log as of {source.as_of}"
         return Snapshot(ready.customers, ready.columns, ready.pipeline, model, label=label)
-
-
-def followed(run: Run, parameters: Parameters, days: Iterable[int]) -> tuple[dict[int, pd.DataFrame], list[str]]:
-    """Return the customers of a run's purchase log some days ago and what they did in the days after that, and notes.
-
-    The segments are fitted to the log as it stood then, so that nothing they are held against has made them.
-
-    Parameters
-    ----------
-    run : Run
-        Steps 1 to 3 must be done.
-    parameters : Parameters
-        `n_init` and `seed` are used.
-    days : iterable of int
-        For how many days to follow them, at least 1; the longest says how long ago that is.
-
-    Returns
-    -------
-    followed : dict of int to DataFrame
-        By days, one row per customer of that time: `segment` (numbered as the run's own), `recency_before`,
-        `orders_before` and `spend_before` (as it was then), and in the days after `buyers` (1 with an order, else 0),
-        `orders` and `spend`. Without rows where there is no log, or it does not fill the window.
-    notes : list of str
-        Why there are no rows.
-
-    Raises
-    ------
-    RunError
-        If an artifact is missing or damaged.
-    """
-    return Past(run, parameters).followed(days)
 
 
 def did(settings: Parameters, log: Purchases, after: date, days: int, customers: pd.Index) -> pd.DataFrame:

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import count
 from typing import Any
 
 import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from segnb import plots
+from segnb.iterate import match_segments
 from segnb.notebook.show import Picture
 from segnb.text import label, listed, number, percent
 
@@ -159,11 +160,10 @@ def numbered_after(chosen: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> numbered_after(np.array([1, 1, 2, 2, 2]), np.array([7, 7, 0, 0, 5])).tolist()
     [1, 1, 2, 2, 3]
     """
-    shared = pd.crosstab(labels, chosen)
-    own, theirs = linear_sum_assignment(-shared.to_numpy())
-    numbers = dict(zip(shared.index[own], shared.columns[theirs]))
-    rest = [each for each in shared.index if each not in numbers]
-    return pd.Series(labels).map(numbers | dict(zip(rest, range(shared.columns.max() + 1, 1000)))).to_numpy()
+    matches = match_segments(labels, chosen).dropna(subset="previous").set_index("previous")["current"]
+    new = count(chosen.max() + 1)
+    numbers = {old: next(new) if number is pd.NA else number for old, number in matches.items()}
+    return pd.Series(labels).map(numbers).to_numpy()
 
 
 def _marks(rows: pd.DataFrame, segments: pd.Series) -> dict[int, str]:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from segnb.disclosure import Door, door, use_door
-from segnb.parameters import PARAMETERS, Parameters, notebook_parameters
+from segnb.parameters import PARAMETERS, Parameters, changed_parameters, notebook_parameters
 from segnb.paths import STAGE
 from segnb.plots.style import THEME, page_figure, png_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
@@ -232,7 +232,7 @@ def settings(parameters: Parameters, used: Iterable[str]) -> Table:
     'Settings of this step: k = 4; 2 at their defaults'
     """
     own = {name: getattr(parameters, name) for name in PARAMETERS if name in set(used)}
-    changed = {name: value for name, value in own.items() if value != PARAMETERS[name].default}
+    changed = {name: value for name, value in changed_parameters(parameters).items() if name in own}
     rows = {
         "parameter": list(own),
         "value": [repr(value) for value in own.values()],

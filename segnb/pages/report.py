@@ -26,15 +26,9 @@ _ACTIVE = re.compile(r"(?s)<(script|button)\b.*?</\1>|<a class=.sk-estimator-doc
 
 _MORE = 1.2
 """A segment that brings so many times its share of the customers is worth the headline."""
-_SHOWN = (
-    "prepare.json",
-    "row_log.csv",
-    "choice.json",
-    "profiles.csv",
-    "cards.json",
-    "learnt.json",
-    "decision.json",
-)
+
+_SHOWN = {"prepare.json", "row_log.csv", "choice.json", "profiles.csv", "cards.json", "learnt.json", "decision.json"}
+"""The artifacts that a summary tells of."""
 
 
 def write_page(notebook: Path, run: str) -> None:
