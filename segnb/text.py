@@ -5,7 +5,7 @@ import html
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,21 @@ def listed(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else "none"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with a noun, in the plural unless there is one.
+
+    Parameters
+    ----------
+    number : int
+    noun : str
+        In the singular.
+
+    >>> counted(1, "other column"), counted(2000, "customer")
+    ('1 other column', '2,000 customers')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def some(names: Sequence[object], most: int = 20) -> str:
     """Return the first names in a message, and how many more there are.
 
@@ -225,6 +240,19 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def as_set(values: Mapping[str, Any]) -> str:
+    """Return in words what parameters are set to, long values shortened.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+
+    >>> as_set({"k": 4, "exclude": ["age"]})
+    "k = 4, exclude = ['age']"
+    """
+    return ", ".join(f"{name} = {shortened(repr(value), 40)}" for name, value in values.items())
+
+
 _PALETTE = "#0072b2 #e69f00 #009e73 #cc79a7 #56b4e9 #d55e00 #7f6a00 #5d4e9b #8a939e #222831"
 """After Okabe and Ito's palette, which people with any kind of colour vision can tell apart."""
 
@@ -254,7 +282,7 @@ def _hue(number: int) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
-_FILTERS = (percent, number, label, listed, figure, escape, escape_markdown)
+_FILTERS = (percent, number, counted, label, listed, figure, escape, escape_markdown)
 
 
 def prose(module: str) -> Any:
@@ -263,8 +291,8 @@ def prose(module: str) -> Any:
     Parameters
     ----------
     module : str
-        The module's file. The macros may use the filters `percent`, `number`, `label`, `listed`, `figure`, `escape` and
-        `escape_markdown`.
+        The module's file. The macros may use the filters `percent`, `number`, `counted`, `label`, `listed`, `figure`,
+        `escape` and `escape_markdown`.
     """
     language = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     language.filters |= {each.__name__: each for each in _FILTERS}

@@ -1,8 +1,11 @@
 """Installed without a clone: the wheel carries notebooks, presets and the shop, and runs in an empty folder."""
 
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, segnb
@@ -32,3 +35,18 @@ def test_run_in_an_empty_folder_writes_outputs_there(installed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "outputs" / "shop" / "index.html").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+@pytest.mark.soak
+def test_room_without_network_installs_from_the_folder_of_wheels(tmp_path):
+    subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
+    own = f"VENV={Path(sys.prefix)}"  # its environment is there already, so nothing is installed into it
+    subprocess.run(["make", "-o", f"{sys.prefix}/ready", own, "wheels"], cwd=tmp_path / "clone", check=True)
+    shutil.move(tmp_path / "clone" / "outputs" / "wheels", tmp_path / "wheels")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "room"], check=True)
+    python, offline = tmp_path / "room" / "bin" / "python", {"PIP_CONFIG_FILE": os.devnull, "PATH": os.environ["PATH"]}
+    install = [python, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", tmp_path / "wheels", "segnb"]
+    subprocess.run(install, cwd=tmp_path, env=offline, check=True)
+    run = [python, "-m", "segnb", "run", "data/shop.yaml", "--until", "prepare"]
+    subprocess.run(run, cwd=tmp_path / "room", env=offline, check=True)
+    assert (tmp_path / "room" / "outputs" / "shop" / "index.html").is_file()

@@ -317,7 +317,10 @@ def otter(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
-@pytest.mark.parametrize("name", [NOTEBOOKS[0], NOTEBOOKS[2]])
+GRADED = [NOTEBOOKS[0], NOTEBOOKS[2], *(pytest.param(NOTEBOOKS[at], marks=pytest.mark.soak) for at in (1, 3, 4))]
+
+
+@pytest.mark.parametrize("name", GRADED)
 def test_grader_gives_full_marks_to_the_solutions_and_none_to_an_empty_copy(workshop, tmp_path, name):
     done = otter("assign", "-v", workshop / "otter" / name, tmp_path / "dist", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

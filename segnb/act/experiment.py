@@ -12,7 +12,7 @@ from tea_tasting import Mean, SampleRatio
 
 from segnb.errors import DataError
 from segnb.tables import holm
-from segnb.text import listed, prose
+from segnb.text import counted, listed, prose
 
 TREATED, LEFT_ALONE = "treated", "left alone"
 
@@ -304,6 +304,5 @@ def lessons(learnt: Iterable[Mapping[str, Any]]) -> tuple[dict[int, str], str]:
     found = {row["segment"]: {**test, **row} for test in learnt for row in test["segments"]}
     counts = Counter(row["verdict"] for row in found.values())
     parts = [f"{counts[verdict]} {said['actions']}" for verdict, said in VERDICTS.items() if verdict in counts]
-    tested = f"{len(found)} action{'s' if len(found) != 1 else ''}"
     words = {segment: _WORDS.learnt(row, row["figure"] in SHARES).strip() for segment, row in found.items()}
-    return words, f"Of {tested} tested so far, {listed(parts)}." if found else ""
+    return words, f"Of {counted(len(found), 'action')} tested so far, {listed(parts)}." if found else ""

@@ -161,7 +161,7 @@ def _connect_duckdb(address: str, writable: bool) -> ibis.BaseBackend:
         engine = ibis.duckdb.connect(file or ":memory:", read_only=bool(file) and not writable, **(spill | given))
     except duckdb.ConnectionException:  # this process has it open for writing already
         engine = ibis.duckdb.connect(file, **(spill | given))
-    engine.raw_sql("SET TimeZone = 'UTC'")
+    engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")  # it would be drawn across the run's own
     return engine
 
 

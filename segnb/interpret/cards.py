@@ -270,6 +270,6 @@ def _mark(feature: str, effect: float, row: pd.Series) -> str:
     for here, everywhere, kind in [("share", "overall", "share")] if IS in feature else kinds:
         if (row[here] - row[everywhere]) * effect > 0:
             values = f"{figure(feature, row[here])} ({kind}; all customers {figure(feature, row[everywhere])})"
-            words = "" if IS in feature else f"{_word(feature, effect)}: "
-            return f"{words}{label(feature)} {values}"
+            word = _word(feature, effect)
+            return f"{label(feature)} {values}" if label(feature) in word else f"{word}: {label(feature)} {values}"
     return ""

@@ -20,7 +20,7 @@ from segnb.parameters import PARAMETERS, Parameters, changed_parameters, noteboo
 from segnb.paths import STAGE
 from segnb.plots.style import THEME, page_figure, png_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
-from segnb.text import escape, is_share, label, number, percent, probability
+from segnb.text import as_set, escape, is_share, label, number, percent, probability
 
 _PROBABILITIES = ("p", "p_holm", "valley_p")
 _IN_UNITS = ("mean", "median", "overall", "overall_median")
@@ -239,9 +239,8 @@ def settings(parameters: Parameters, used: Iterable[str]) -> Table:
         "changed": ["changed" if name in changed else "" for name in own],
         "meaning": [PARAMETERS[name].description for name in own],
     }
-    told = ", ".join(f"{name} = {value!r}" for name, value in changed.items())
     rest = f"{len(own) - len(changed)} at their defaults" if changed else "all at their defaults"
-    parts = filter(None, [told, rest, unlike_previous(parameters, own)])
+    parts = filter(None, [as_set(changed), rest, unlike_previous(parameters, own)])
     return Table(pd.DataFrame(rows), f"Settings of this step: {'; '.join(parts)}", folded=True)
 
 

@@ -16,7 +16,7 @@ from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import Parameters, changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
 from segnb.runs.store import Run, Workspace, read_manifest, run_names, unlike_previous
-from segnb.text import figure, label, number, percent, segment_colours, shortened
+from segnb.text import as_set, figure, label, listed, number, percent, segment_colours
 
 _CONTENTS = "<!--contents-->"
 """Where the list of a page's parts goes."""
@@ -121,12 +121,18 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
     write_whole(folder / "index.html", lambda path: path.write_text(html, encoding="utf-8"))
 
 
+_ABOUT_DATA = {"customers", "purchases", "products", "customer_id", "purchase_columns", "reading", "engine"}
+"""The parameters that say where the data are and how they are read."""
+
+
 def _differs(parameters: Parameters) -> str:
     """Return in one line what was set otherwise than the defaults, and than in the run before."""
     changed = {name: value for name, value in changed_parameters(parameters).items() if name not in ("run", "previous")}
-    told = ", ".join(f"{name} = {shortened(repr(value), 40)}" for name, value in changed.items())
-    parts = [f"Set for this run: {told}" if told else "All settings are at their defaults", unlike_previous(parameters)]
-    return "; ".join(filter(None, parts)) + "."
+    data = [name for name in changed if name in _ABOUT_DATA]
+    told = [f"where the data are and how they are read ({listed(data)})"] * bool(data)
+    told += [as_set({name: value for name, value in changed.items() if name not in data})]
+    said = f"Set for this run: {listed(list(filter(None, told)))}" if changed else "All settings are at their defaults"
+    return "; ".join(filter(None, [said, unlike_previous(parameters)])) + "."
 
 
 def _headline(cards: list[dict[str, Any]]) -> str:
@@ -134,12 +140,12 @@ def _headline(cards: list[dict[str, Any]]) -> str:
     worth = [card for card in cards if card["value_share"]]
     best = max(worth, key=lambda card: card["value_share"] / card["share"], default=None)
     if best and best["value_share"] > _MORE * best["share"]:
-        bring = f"{percent(best['share'])} of the customers bring {percent(best['value_share'])} of the {best['value']}"
-        return f"{bring}: segment {best['segment']}, {best['name']}."
+        bring = f"bring {percent(best['value_share'])} of the {label(best['value'])}"
+        return f"{percent(best['share'])} of the customers {bring}: segment {best['segment']}, {best['name']}."
     if not cards:
         return ""
     largest = max(cards, key=lambda card: card["customers"])
-    even = f" Every segment brings about its share of the {largest['value']}." if worth else ""
+    even = f" Every segment brings about its share of the {label(largest['value'])}." if worth else ""
     most = f"{percent(largest['share'])} of the customers are in the largest of {len(cards)} segments"
     return f"{most}: segment {largest['segment']}, {largest['name']}.{even}"
 

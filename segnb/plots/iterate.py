@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from segnb.plots.style import ACCENT, MUTED, WARNING, called, new_axes, pickable, stream, styled, wrapped
-from segnb.text import ENTRANTS, LEAVERS, label, listed, percent, segment_colours
+from segnb.text import ENTRANTS, LEAVERS, counted, label, listed, percent, segment_colours
 
 _CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model: the centres lie elsewhere"}
 """What the causes of a change mean."""
@@ -57,7 +57,7 @@ def _largest_move(counts: pd.DataFrame, names: Mapping[int, str]) -> str:
     if not moved.max():
         return "Nobody who was here before is seen to move"
     before, after = (names.get(segment, f"segment {segment}") for segment in moved.idxmax())
-    customers = f"{moved.max():,.0f} customer{'' if moved.max() == 1 else 's'}"
+    customers = counted(int(moved.max()), "customer")
     return f"The largest move: {customers} from {before} to {after}"
 
 

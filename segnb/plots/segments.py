@@ -9,17 +9,21 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from sklearn.decomposition import PCA
 
 from segnb.disclosure import door
 from segnb.plots.style import ACCENT, HIGH_LOW, INK, MUTED, called, new_axes, pickable, styled, wrapped
-from segnb.text import figure, label, listed, percent, segment_colours, shortened
+from segnb.text import figure, label, listed, number, percent, segment_colours, shortened
 
 MOST = 8
 """At most this many columns are drawn; more would be too small to read."""
 
 _MOST_TOLD = 2_000
 """Of more customers than this a dot tells nothing of its own, so that the figure stays quick."""
+
+_LONG_TAIL = 3
+"""A column of positive numbers that is more skewed is drawn on a logarithmic axis."""
 
 _MOST_DOTS, _MOST_MEANS = 20_000, 500
 """A scatter plot draws about this many dots at most, in a notebook and on a page."""
@@ -103,9 +107,17 @@ def scatter(
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax, told=told)
     for text in ax.get_legend().get_texts():
         text.set_text(wrapped(called(int(text.get_text()), names), 22, 2))
-    ax.set(xlabel=label(x), ylabel=label(y))
+    ax.set(xlabel=label(x), ylabel=label(y), xscale=_scale(customers[x]), yscale=_scale(customers[y]))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _place: number(value)))
+        axis.set_minor_formatter(NullFormatter())
     ax.set_title(f"{label(y)[:1].upper()}{label(y)[1:]} against {label(x)}, by segment; {dot}")
     return ax
+
+
+def _scale(column: pd.Series) -> str:
+    values = column.astype(float)
+    return "log" if values.min() > 0 and values.skew() > _LONG_TAIL else "linear"
 
 
 @styled
@@ -148,13 +160,21 @@ def segment_map(
         x, size, y, _ = middles.loc[segment]
         area, words = 6000 * size / len(points), wrapped(called(segment, names), 18)
         bubble = ax.scatter(x, y, s=area, color=colour, edgecolor="white", alpha=0.85, zorder=3)
-        below = {"xytext": (0, -math.sqrt(area) / 2), "textcoords": "offset points", "ha": "center", "va": "top"}
-        text = ax.annotate(words, (x, y), fontsize=9, zorder=4, **below)
+        side, va = (1, "bottom") if _nearest_is_lower(middles, segment) else (-1, "top")
+        place = {"xytext": (0, side * math.sqrt(area) / 2), "textcoords": "offset points", "ha": "center", "va": va}
+        text = ax.annotate(words, (x, y), fontsize=9, zorder=4, **place)
         pickable([bubble, text], segment, f"{names.get(segment, '')} {size:,.0f} customers".strip())
     ax.set(xlabel=_direction(pca, 0, features.columns), xticks=[], yticks=[])
     ax.set_ylabel("" if flat else _direction(pca, 1, features.columns))
     ax.set_title(f"What lies apart differs; the map shows {percent(sum(shares))} of all differences ({dot})")
     return ax
+
+
+def _nearest_is_lower(middles: pd.DataFrame, segment: int) -> bool:
+    """Return whether the bubble nearest to a segment's lies lower, so that there is room above for a name."""
+    places = middles.xs("mean", axis=1, level=1)
+    apart = places.drop(index=segment) - places.loc[segment]
+    return bool(len(apart) and apart.loc[(apart**2).sum(axis=1).idxmin(), 1] < 0)
 
 
 def _direction(pca: PCA, axis: int, columns: Sequence[str]) -> str:

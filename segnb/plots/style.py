@@ -43,6 +43,7 @@ THEME = (
         "text.parse_math": False,
         "font.family": ["sans-serif"],
         "font.sans-serif": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)],
+        "patch.force_edgecolor": False,
         "axes.edgecolor": LINE,
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from segnb.errors import DataError
 from segnb.prepare.pipeline import Clipper, build_pipeline, inputs, level_blocks, number_steps, skewness
 from segnb.tables import LARGEST, MISSING, Rule
-from segnb.text import label, listed, number, percent
+from segnb.text import counted, label, listed, number, percent
 
 MOST_MISSING = 0.9
 """A column that is missing in a larger share of the rows cannot make segments."""
@@ -303,13 +303,13 @@ def sentences(prepared: Prepared) -> list[str]:
 
     >>> table = pd.DataFrame({"spend": [1.0, 2, 3, 4], "age": [20, 30, 40, 50]})
     >>> sentences(prepare(table, ["spend"]))[0]
-    '4 customers go on with 1 clustering columns; 1 other columns will describe the segments.'
+    '4 customers go on with 1 clustering column; 1 other column will describe the segments.'
     """
     values, features = inputs(prepared.customers[prepared.columns]), prepared.features
     numeric = values.select_dtypes("number")
     said = [
-        f"{len(features):,} customers go on with {values.shape[1]} clustering columns; "
-        f"{len(prepared.descriptors)} other columns will describe the segments."
+        f"{len(features):,} customers go on with {counted(values.shape[1], 'clustering column')}; "
+        f"{counted(len(prepared.descriptors), 'other column')} will describe the segments."
     ]
     if levels := [label(name) for name in values if name not in numeric]:
         said.append(f"Categories count as much as a number each: {listed(levels)}.")
