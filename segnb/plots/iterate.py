@@ -14,6 +14,9 @@ _CAUSES = {"behaviour": "behaviour: customers act differently", "model": "model:
 """What the causes of a change mean."""
 
 
+_NOW = "now, cut as before"
+"""So that nobody moves because the fit did."""
+
 _PREDICTED = {"buyers": "who ordered", "spend": "how much was spent"}
 
 
@@ -45,7 +48,7 @@ def alluvial(counts: pd.DataFrame, names: Mapping[int, str] | None = None, ax: A
             pickable(drawn, [side for side in (before, after) if side in colours])
             left[before] += size
             right[after] += size
-    ax.set(xlim=(-0.75, 1.75), xticks=[0, 1], xticklabels=["before", "now"], yticks=[])
+    ax.set(xlim=(-0.75, 1.75), xticks=[0, 1], xticklabels=["before", _NOW], yticks=[])
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.set_title(_largest_move(known.drop(index=ENTRANTS, columns=LEAVERS), names))
@@ -63,7 +66,7 @@ def _largest_move(counts: pd.DataFrame, names: Mapping[int, str]) -> str:
 
 def _blocks(ax: Axes, sizes: pd.Series, x: float, colours: dict, gap: float, names: Mapping[int, str]) -> dict:
     """Draw one side's segments from the top down, and return where each begins."""
-    starts, top, when = {}, 0.0, "now" if x else "before"
+    starts, top, when = {}, 0.0, _NOW if x else "before"
     for name, size in sizes.items():
         top -= size
         starts[name] = top

@@ -105,8 +105,9 @@ def scatter(
     ax = new_axes(ax, 7.5, 5)
     told = _told(customers) if hover and len(customers) <= _MOST_TOLD and not door().page else None
     dot = _dots(customers[[x, y]].to_numpy(dtype=float), segments, ax, told=told)
-    for text in ax.get_legend().get_texts():
-        text.set_text(wrapped(called(int(text.get_text()), names), 22, 2))
+    dots, numbers = ax.get_legend_handles_labels()
+    words, across = [wrapped(called(int(each), names), 22, 2) for each in numbers], 2 if names else 8
+    ax.figure.legend(dots, words, title="segment", loc="outside lower center", ncols=across, frameon=False, fontsize=9)
     ax.set(xlabel=label(x), ylabel=label(y), xscale=_scale(customers[x]), yscale=_scale(customers[y]))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _place: number(value)))
@@ -153,7 +154,6 @@ def segment_map(
     points = np.column_stack([points, np.zeros(len(points))]) if flat else points
     ax, names = new_axes(ax, 9, 5.4), names or {}
     dot = _dots(points, segments, ax, 0.3)
-    ax.get_legend().remove()
     shown = door().members(segments)
     middles = pd.DataFrame(points, segments.index)[shown].groupby(segments[shown]).agg(["mean", "size"])
     for segment, colour in segment_colours(middles.index).items():
@@ -212,7 +212,6 @@ def _dots(
         dots = ax.scatter(*own.T, s=16 if size == 1 else 30, color=colour, alpha=alpha, linewidth=0, label=str(segment))
         dots.set_urls(told[member].tolist() if told is not None and size == 1 else None)
         pickable(dots, segment)
-    ax.legend(title="segment", loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     return "a dot is a customer" if size == 1 else f"a dot: {size} neighbours or more"
 
 
@@ -242,7 +241,7 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
     for place, (segment, colour) in enumerate(segment_colours(table.index).items()):
         for row, (column, words) in enumerate(shares.items()):
             share = table.loc[segment, column]
-            bar = ax.barh(place + 0.37 * row, share, 0.34, color=colour, alpha=1 - 0.5 * row)
+            bar = ax.barh(place + 0.37 * row, share, 0.34 if both else 0.6, color=colour, alpha=1 - 0.5 * row)
             text = ax.text(share, place + 0.37 * row, f" {percent(share)}", va="center", fontsize=9)
             pickable([*bar, text], segment, f"{percent(share)} {words}")
     ax.set_yticks(np.arange(len(table)) + 0.18 * both, [wrapped(called(n, names), 20) for n in table.index])
