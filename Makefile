@@ -99,9 +99,12 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --
 parameters: $(VENV)/ready
 	$(BIN)/python tests/parameter_table.py
 
+# Without what checks the addresses in events of JupyterLab: it builds a grammar whenever a notebook is read.
+LOCKED := --no-emit-package rfc3987-syntax --no-emit-package lark
+
 lock: | $(BIN)/uv
-	$(COMPILE) --upgrade --extra real --extra latent --extra dev --output-file requirements.lock >/dev/null
-	$(COMPILE) --upgrade --extra postgres --extra polars --extra spark --constraint requirements.lock \
+	$(COMPILE) $(LOCKED) --upgrade --extra real --extra latent --extra dev --output-file requirements.lock >/dev/null
+	$(COMPILE) $(LOCKED) --upgrade --extra postgres --extra polars --extra spark --constraint requirements.lock \
 		--output-file requirements-engines.lock >/dev/null
 
 clean:

@@ -1,5 +1,6 @@
 """What the tests share: the planted shop, its prepared matrix, a published run, and closed figures."""
 
+import fcntl
 import io
 import os
 import shutil
@@ -190,12 +191,25 @@ def write_small(folder):
     return folder
 
 
+@contextmanager
+def made_once(tmp_path_factory, name):
+    """Give a folder that all workers share, and whether it is still to be filled; the others wait meanwhile."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with open(base / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = base / name
+        yield folder, not folder.exists()
+
+
 @pytest.fixture(scope="session")
 def good(tmp_path_factory):
     """A project with a whole run `r` on the small table; for tests that change nothing in it."""
-    folder = write_small(tmp_path_factory.mktemp("good"))
-    done = segnb("run", *SMALL, "--run", "r", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    with made_once(tmp_path_factory, "good") as (folder, new):
+        if new:
+            folder.mkdir()
+            done = segnb("run", *SMALL, "--run", "r", cwd=write_small(folder))
+            assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -252,10 +266,12 @@ def browser():
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """The folder of a whole run on the built-in shop, made in an empty folder."""
-    folder = tmp_path_factory.mktemp("published")
-    done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder, apart=True)
-    assert done.returncode == 0, done.stderr
+    """The folder of a whole run on the built-in shop, made in an empty folder; for tests that change nothing in it."""
+    with made_once(tmp_path_factory, "published") as (folder, new):
+        if new:
+            folder.mkdir()
+            done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder, apart=True)
+            assert done.returncode == 0, done.stderr
     return folder / "outputs" / "shop"
 
 

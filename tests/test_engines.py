@@ -134,6 +134,14 @@ def test_duckdb_file_is_read_beside_others_and_never_made(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["shop.duckdb"]
 
 
+def test_duckdb_draws_no_progress_across_a_page():
+    """A process without a file of its own, as a kernel is, has it on by default."""
+    asked = "connect().raw_sql(\"SELECT current_setting('enable_progress_bar')\").fetchone()[0]"
+    code = f"from segnb.data.engines import connect; print({asked})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_every_process_spills_into_a_folder_of_its_own(tmp_path):
     ask = "from segnb.data.engines import connect; "
     ask += "print(connect().raw_sql(\"SELECT current_setting('temp_directory')\").fetchone()[0])"

@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from segnb.cluster import fit_segments
 from segnb.errors import DataError, RunError
 from segnb.paths import sha256, write_whole
-from segnb.runs.store import Run, Workspace, run_names, write_csv
-from segnb.tables import safe_csv
+from segnb.runs.store import Run, Workspace, run_names
+from segnb.tables import safe_csv, write_csv
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_large_table_is_written_as_a_small_one_is(tmp_path, monkeypatch):
     table = pd.DataFrame({"yes": [True, False], "day": pd.to_datetime(["2026-01-02", "2026-01-03"]), "n": [1.5, 2.0]})
     table = table.assign(at=pd.to_datetime(["2026-01-02 10:30", "2026-01-03 00:00"]), word=["a,b", None])
     for name, large in (("small.csv", 10), ("large.csv", 1)):
-        monkeypatch.setattr("segnb.runs.store.LARGE", large)
+        monkeypatch.setattr("segnb.tables.MANY_ROWS", large)
         write_csv(table, tmp_path / name)
     small, large = (list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("small.csv", "large.csv"))
     assert [cell for row in small for cell in row if cell != "2.0"] == [c for row in large for c in row if c != "2"]

@@ -20,7 +20,8 @@ from segnb.interpret.cards import VOCABULARY
 from segnb.pages import render
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import new_folder, outputs_folder, writable, write_whole
-from segnb.runs.store import Run, read_manifest, write_csv, write_json
+from segnb.runs.store import Run, read_manifest, write_json
+from segnb.tables import write_csv
 
 _YES = ("1", "1.0", "true", "yes", "y", "x")
 

@@ -22,7 +22,8 @@ from segnb.iterate import Snapshot
 from segnb.parameters import Parameters, check_parameters
 from segnb.paths import writable, write_whole
 from segnb.prepare import check_columns_used
-from segnb.runs.store import Run, write_csv
+from segnb.runs.store import Run
+from segnb.tables import write_csv
 from segnb.text import listed, percent
 
 _BLOCK = 125_000

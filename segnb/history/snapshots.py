@@ -1,7 +1,6 @@
 """Runs and snapshots to compare: a run, its log as of an earlier date, and the series of runs before it."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 
 from segnb.cluster import fit_segments
 from segnb.data import Purchases, has_ids, load_customers, open_log
-from segnb.errors import DataError, RunError, SegnbError
+from segnb.errors import DataError, RunError
 from segnb.iterate import NOTHING_BEFORE, Snapshot, match_segments
 from segnb.parameters import Parameters, check_parameters
 from segnb.prepare import PREPARING, ROLES, prepare
@@ -238,9 +237,9 @@ def timeline_text(table: pd.DataFrame) -> str:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    choice, made, decision = (read_or(run, name, {}) for name in ("choice.json", "prepare.json", "decision.json"))
-    evidence = read_or(run, "evidence.csv", pd.DataFrame(columns=["k", "silhouette"]))
-    segments = read_or(run, "segments.parquet", pd.DataFrame(columns=["segment"]))["segment"]
+    choice, made, decision = (run.read_or(name, {}) for name in ("choice.json", "prepare.json", "decision.json"))
+    evidence = run.read_or("evidence.csv", pd.DataFrame(columns=["k", "silhouette"]))
+    segments = run.read_or("segments.parquet", pd.DataFrame(columns=["segment"]))["segment"]
     known = {
         "run": run.name,
         "as_of": made.get("as_of") or "",
@@ -252,10 +251,3 @@ def _row(run: Run) -> dict[str, Any]:
     }
     sizes = segments.value_counts(normalize=True).sort_index()
     return known | {f"segment_{segment}": share for segment, share in sizes.items()}
-
-
-def read_or(run: Run, name: str, instead: Any) -> Any:
-    """Return an artifact, or something else if it is missing or cannot be read."""
-    with suppress(SegnbError):
-        return run.read(name)
-    return instead

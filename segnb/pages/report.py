@@ -11,7 +11,6 @@ import pandas as pd
 from nbconvert import HTMLExporter
 
 from segnb.errors import RunError
-from segnb.history.snapshots import read_or, series_of, timeline
 from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import Parameters, changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
@@ -195,6 +194,8 @@ def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
 
 def write_all_runs() -> None:
     """Write `index.html` into the outputs folder: the story of each series of runs, and a line for every run."""
+    from segnb.history.snapshots import series_of, timeline  # scikit-learn and DuckDB, which no run waits for
+
     runs = [Run(name) for name in run_names()]
     rows = {run.name: _row(run, line) for run, (_, line) in zip(runs, timeline(runs).iterrows())}
     tips = rows.keys() - {row["previous"] for row in rows.values()}
@@ -211,7 +212,7 @@ def _row(run: Run, line: pd.Series) -> dict[str, Any]:
     shares = {int(name.removeprefix("segment_")): float(share) for name, share in sizes.items()}
     known = line.astype(object).where(line.notna(), None).to_dict()
     finished, previous = _recorded(run)
-    cards = read_or(run, "cards.json", [])
+    cards = run.read_or("cards.json", [])
     worth = {card["segment"]: card["value_share"] for card in cards if card["value_share"]}
     return known | {
         "page": f"{run.name}/index.html" if (run.folder / "index.html").is_file() else "",
@@ -223,7 +224,7 @@ def _row(run: Run, line: pd.Series) -> dict[str, Any]:
         "worth": _bar(worth),
         "value": cards[0]["value"] if worth else "",
         "names": {card["segment"]: card["name"] for card in cards},
-        "learnt": read_or(run, "learnt.json", {}).get("sentence", ""),
+        "learnt": run.read_or("learnt.json", {}).get("sentence", ""),
     }
 
 

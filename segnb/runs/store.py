@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.csv
 import yaml
 
 from segnb.disclosure import door
-from segnb.errors import DataError, RunError
+from segnb.errors import DataError, RunError, SegnbError
 from segnb.parameters import PARAMETERS, RUN_NAME, Parameters, check_parameters
 from segnb.paths import FAILED, LAB, LATEST, STAGE, STEPS, outputs_folder, sha256, sync, write_whole
-from segnb.tables import safe_csv
+from segnb.tables import write_csv
 from segnb.text import shortened
 
 WRITTEN_BY: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "artifacts.yaml").read_text("utf-8"))
@@ -232,6 +231,12 @@ class Run:
             words = " ".join(str(error).split())
             raise RunError(f"{path}: cannot be read ({words}); make it again with: {self._remedy(name)}") from None
 
+    def read_or(self, name: str, instead: Any) -> Any:
+        """Return an artifact, or something else if it is missing or cannot be read."""
+        with suppress(SegnbError):
+            return self.read(name)
+        return instead
+
     def _path(self, name: str) -> Path:
         return self.folder / name
 
@@ -332,23 +337,6 @@ class Workspace(Run):
 @lru_cache(maxsize=4)
 def _sizes(path: Path, written: int) -> pd.Series:
     return pd.read_parquet(path, columns=["segment"])["segment"].value_counts().sort_index()
-
-
-LARGE = 100_000
-"""Rows from which on a csv is written by pyarrow."""
-
-
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as csv, its text made safe for spreadsheets; a large one with pyarrow, many times faster."""
-    plain = isinstance(table.index, pd.RangeIndex) and table.index.name is None
-    safe = safe_csv(table)
-    if len(safe) < LARGE:
-        safe.to_csv(path, index=not plain, encoding="utf-8")
-        return
-    whole = safe if plain else safe.reset_index()
-    written = whole.select_dtypes(["bool", "datetime", "datetimetz"])
-    whole = whole.assign(**{name: column.astype("str") for name, column in written.items()})  # as pandas writes them
-    pyarrow.csv.write_csv(pyarrow.Table.from_pandas(whole, preserve_index=False), path)
 
 
 def write_json(value: Any, path: Path) -> None:
