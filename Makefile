@@ -27,10 +27,13 @@ help:
 report: $(VENV)/ready
 	$(BIN)/segnb run data/shop.yaml
 
+# Two workers with two threads each would wait for one another at every fit.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
 test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/ready
 	$(BIN)/pytest -m soak
@@ -43,7 +46,7 @@ lab: $(VENV)/ready
 engines: $(VENV)/engines
 
 test-engines: $(VENV)/engines
-	$(BIN)/pytest -n 2 --dist loadfile -m "engines and not soak"
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -m "engines and not soak"
 
 workshop: $(VENV)/ready
 	$(BIN)/segnb workshop outputs/workshop

@@ -227,8 +227,13 @@ def survived(record_property):
     return lambda fault: record_property("survived", fault)
 
 
+LONG = ("test_workshop", "test_run", "test_faults", "test_lab", "test_pages", "test_consistency", "test_act")
+"""The files that take longest: they are begun first, so that no worker has one of them left at the end."""
+
+
 def pytest_collection_modifyitems(items):
-    """Mark what needs an engine that an extra brings, so that such tests can be run alone."""
+    """Put long files first; mark what needs an engine that an extra brings, so that such tests can be run alone."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     for item in items:
         given = item.callspec.params.values() if hasattr(item, "callspec") else ()
         kinds = {each for each in given if isinstance(each, str)}

@@ -353,24 +353,41 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(
-    "env", [{"TERM": "dumb"}, {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "20"}, {"TERM": "xterm", "COLUMNS": "9"}]
-)
-def test_narrow_terminal_and_one_without_colour_are_no_trouble(small, env):
-    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", "r", "--until", "prepare"]
+def on_a_terminal(command, cwd, env):
+    """Return the exit code of a command on a terminal of its own, and all that it put there."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
     mine, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=small, env=clean | env, stdout=theirs, stderr=theirs, stdin=theirs) as going:
+    with subprocess.Popen(command, cwd=cwd, env=clean | env, stdout=theirs, stderr=theirs, stdin=theirs) as going:
         os.close(theirs)
         said = b""
         with contextlib.suppress(OSError):  # the other side is gone
             while block := os.read(mine, 4096):
                 said += block
     os.close(mine)
-    assert going.returncode == 0, said.decode()
-    assert b"report:" in said
-    if "TERM" in env and env["TERM"] == "dumb":
-        assert b"\x1b[3" not in said, "no colour"
+    return going.returncode, said.decode()
+
+
+def test_terminal_without_colour_is_no_trouble(small):
+    command = [sys.executable, "-m", "segnb", "run", *SMALL, "--run", "r", "--until", "prepare"]
+    code, said = on_a_terminal(command, small, {"TERM": "dumb"})
+    assert code == 0, said
+    assert "report:" in said
+    assert "\x1b[3" not in said, "no colour"
+
+
+A_STEP = """
+import sys
+from segnb.runs.run import Progress
+with Progress(sys.stderr) as progress, progress.step("prepare", 9) as on_cell:
+    for _ in range(9): on_cell()
+"""
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1", "COLUMNS": "20"}, {"COLUMNS": "9"}])
+def test_progress_on_a_narrow_terminal_is_no_trouble(small, env):
+    code, said = on_a_terminal([sys.executable, "-c", A_STEP], small, {"TERM": "xterm"} | env)
+    assert code == 0, said
+    assert "1" in said
 
 
 def test_progress_is_plain_lines_when_nobody_watches(small):

@@ -73,15 +73,17 @@ def hostile(tmp_path_factory):
         "k": 3,
         "n_boot": 2,
         "n_refs": 2,
+        "n_init": 1,
         "k_max": 4,
         "weights": {PAYLOADS[1]: 2.0},
     }
     (folder / "hostile.yaml").write_text(json.dumps({"run": "hostile"} | given))
-    env = {"DATABASE_PASSWORD": f"env-{MARK}"}
-    done = segnb("run", "hostile.yaml", cwd=folder, env=env)
-    assert done.returncode == 0, done.stderr
-    again = segnb("run", "hostile.yaml", "--run", "later", "-p", "previous=hostile", cwd=folder, env=env)
-    assert again.returncode == 0, again.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_PASSWORD", f"env-{MARK}")
+        done = segnb("run", "hostile.yaml", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        again = segnb("run", "hostile.yaml", "--run", "later", "-p", "previous=hostile", cwd=folder)
+        assert again.returncode == 0, again.stderr
     assert MARK not in done.stdout + done.stderr + again.stdout + again.stderr
     return folder / "outputs" / "later"
 
