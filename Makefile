@@ -86,7 +86,7 @@ $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/uv
 	touch $@
 
 $(VENV)/engines: requirements-engines.lock | $(VENV)/ready
-	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-engines.lock
+	$(UV) pip install --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements-engines.lock
 	touch $@
 
 # uv comes from its own lines of the lock and does the rest of the installing.

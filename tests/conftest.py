@@ -227,7 +227,7 @@ def survived(record_property):
     return lambda fault: record_property("survived", fault)
 
 
-LONG = ("test_workshop", "test_run", "test_faults", "test_lab", "test_pages", "test_consistency", "test_act")
+LONG = ("test_workshop", "test_run", "test_real", "test_faults", "test_lab", "test_pages", "test_act")
 """The files that take longest: they are begun first, so that no worker has one of them left at the end."""
 
 

@@ -327,6 +327,13 @@ def test_log_that_does_not_fill_the_earlier_window_is_not_compared(small, shop):
     assert "does not fill a window of 365 days" in decision["reasons"][0]
 
 
+def test_page_explains_what_it_shows_and_nothing_else(good, published):
+    explained = "The diagonal stayed."
+    assert explained in (published / "05_iterate.html").read_text()
+    assert "Who moved" in (good / "outputs" / "r" / "05_iterate.html").read_text()
+    assert explained not in (good / "outputs" / "r" / "05_iterate.html").read_text(), "there is no earlier run"
+
+
 def test_start_from_keeps_the_numbers(begun):
     done = segnb("run", *SMALL, "--run", "two", "-p", "start_from=r", "--until", "cluster", cwd=begun)
     assert done.returncode == 0, done.stderr

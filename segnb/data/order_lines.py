@@ -244,6 +244,7 @@ def standard_lines(log: ibis.Table, parameters: Parameters) -> ibis.Table:
     if "total" in columns:
         order = columns["order"]
         log = log.left_join(log.group_by(order).agg(lines_of_order=_.count()), order).drop(f"{order}_right")
+    log = _with_day(log, columns["date"], parameters)
     column = {role: log[name] for role, name in columns.items()}
     for role in _MONEY & set(column):
         column[role] = _known(column[role].cast("float64"))  # whole numbers would overflow
@@ -252,8 +253,8 @@ def standard_lines(log: ibis.Table, parameters: Parameters) -> ibis.Table:
     if "quantity" in column:
         amount = (column["quantity"] < 0).ifelse(-amount.abs(), amount)
         sale = (amount > 0) & (column["quantity"] > 0).fill_null(True)
-    day = _day(column["date"], parameters)
-    day = day.between(*(ibis.literal(end) for end in _SPAN)).ifelse(day, ibis.null("date"))
+    known = log.segnb_day.between(*(ibis.literal(end) for end in _SPAN))
+    day = known.ifelse(log.segnb_day, ibis.null("date"))
     found = {"customer_id": _id(log[parameters.customer_id]), "order_id": day, "day": day, "amount": amount}
     if "order" in column:
         found["order_id"] = _id(column["order"])
@@ -306,16 +307,22 @@ def text_id(column: ibis.Column) -> ibis.Column:
     return _id(column).cast("string")
 
 
-def _day(column: ibis.Column, parameters: Parameters) -> ibis.Column:
-    """Return the day of each line, as counted where `zone` is if the log's times are moments of UTC."""
-    kind, reading = column.type(), parameters.reading
-    if kind.is_date():
-        return column
-    if not kind.is_timestamp():
+def _with_day(log: ibis.Table, name: str, parameters: Parameters) -> ibis.Table:
+    """Return the log with `segnb_day`, as counted where `zone` is if the log's times are moments of UTC.
+
+    A clock elsewhere is asked once for each minute that occurs and not for each line, since it takes its time.
+    """
+    column, kind, reading = log[name], log[name].type(), parameters.reading
+    if not (kind.is_date() or kind.is_timestamp()):
         text = column.cast("string").nullif("")
         column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
     zone = reading.get("zone", WRITTEN)
-    return (column if zone == WRITTEN else local_clock(column, zone, parameters.engine)).date()
+    if kind.is_date() or zone == WRITTEN:
+        return log.mutate(segnb_day=column if kind.is_date() else column.date()).view()
+    log = log.mutate(segnb_minute=column.cast("timestamp").truncate("m")).view()
+    minutes = log.select("segnb_minute").distinct().view()
+    days = minutes.mutate(segnb_day=local_clock(minutes.segnb_minute, zone, parameters.engine).date()).view()
+    return log.left_join(days, "segnb_minute").drop("segnb_minute", "segnb_minute_right").view()
 
 
 def check_whole(log: ibis.Table, ids: list[str], source: str) -> None:

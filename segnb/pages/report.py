@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ _CONTENTS = "<!--contents-->"
 _ACTIVE = re.compile(r"(?s)<(script|button)\b.*?</\1>|<a class=.sk-estimator-doc-link.*?</a>|</?a\b[^>]*>")
 """What scikit-learn's diagram of a pipeline has besides the steps: a script, buttons, links that leave the page."""
 
+_HOW_TO_READ = re.compile(r"(\*|<details><summary>)How to read ")
+
 _MORE = 1.2
 """A segment that brings so many times its share of the customers is worth the headline."""
 
@@ -41,6 +43,7 @@ def write_page(notebook: Path, run: str) -> None:
         The run's name.
     """
     document = nbformat.read(notebook, as_version=4)
+    document.cells = [cell for at, cell in enumerate(document.cells) if not _reads_nothing(document.cells[: at + 1])]
     for cell in document.cells:
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
@@ -54,6 +57,16 @@ def write_page(notebook: Path, run: str) -> None:
     )
     html = _with_contents(html)
     write_whole(notebook.with_suffix(".html"), lambda path: path.write_text(html, encoding="utf-8"))
+
+
+def _reads_nothing(cells: list[nbformat.NotebookNode]) -> bool:
+    """Return whether the last cell says how to read what the code cells just before it didn't show."""
+    *before, last = cells
+    if last.cell_type != "markdown" or not _HOW_TO_READ.match(last.source):
+        return False
+    code = takewhile(lambda cell: cell.cell_type == "code", reversed(before))
+    shown = [output.get("data", {}) for cell in code for output in cell.outputs]
+    return not any(data.get("text/html") or "image/svg+xml" in data for data in shown)
 
 
 @cache

@@ -22,7 +22,7 @@ MOST = 8
 _MOST_TOLD = 2_000
 """Of more customers than this a dot tells nothing of its own, so that the figure stays quick."""
 
-_LONG_TAIL = 3
+_LONG_TAIL = 2
 """A column of positive numbers that is more skewed is drawn on a logarithmic axis."""
 
 _MOST_DOTS, _MOST_MEANS = 20_000, 500
