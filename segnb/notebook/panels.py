@@ -15,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 from segnb import plots
 from segnb.iterate import match_segments
 from segnb.notebook.show import Picture
+from segnb.plots.style import fixed_axes
 from segnb.text import label, listed, number, percent
 
 _MOST_SLIDERS = 6
@@ -97,7 +98,7 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
         return pd.Series(numbered_after(chosen, labelings[k]), index=rows.index)
 
     def draw(k: int, x: str, y: str) -> Figure:
-        return plots.scatter(rows, segments(k), x, y, _marks(rows, segments(k)), hover=False)
+        return plots.scatter(rows, segments(k), x, y, _marks(rows, segments(k)), fixed_axes(), hover=False)
 
     def words(k: int, x: str, y: str) -> str:
         return (
@@ -138,7 +139,9 @@ def weigh_columns(rows: pd.DataFrame, segments: pd.Series, seed: int = 0) -> Pan
 
     def draw(**weights: float) -> Figure:
         own = cut(tuple(weights.values()))
-        return plots.scatter(rows, own, leading[0], leading[min(1, len(leading) - 1)], _marks(rows, own), hover=False)
+        return plots.scatter(
+            rows, own, leading[0], leading[min(1, len(leading) - 1)], _marks(rows, own), fixed_axes(), hover=False
+        )
 
     def words(**weights: float) -> str:
         own, unlike = cut(tuple(weights.values())), [f"{label(n)} {number(w)}" for n, w in weights.items() if w != 1]

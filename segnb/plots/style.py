@@ -96,6 +96,14 @@ def new_axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:
     return ax if ax is not None else plt.subplots(figsize=(width, height))[1]
 
 
+def fixed_axes() -> Axes:
+    """Return axes with room for a title above and a legend below; to find the least room takes as long as to draw."""
+    with mpl.rc_context(THEME):
+        figure, ax = plt.subplots(figsize=(7.5, 6.2), layout="none")
+    figure.subplots_adjust(0.1, 0.4, 0.97, 0.93)
+    return ax
+
+
 def stream(ax: Axes, across: tuple[float, float], left: float, right: float, size: float, colour: str) -> PathPatch:
     """Draw a band of this size from its lower end on the left to that on the right, and return it."""
     (start, end), middle = across, sum(across) / 2
