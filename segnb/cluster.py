@@ -312,8 +312,14 @@ def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[st
     ]
 
 
+_FEW_VALUES = 10
+"""A column of fewer different values is drawn as stripes, so that others come first."""
+
+
 def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: str = "") -> tuple[str, str]:
     """Return the columns to draw across and up: those asked for, or else the first of `leading`; "" without numbers.
+
+    Columns of fewer than ten different values come last.
 
     Parameters
     ----------
@@ -338,6 +344,7 @@ def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: st
             raise DataError(f"{parameter}={wanted!r} is not a numeric column; those are {', '.join(numeric)}")
     if not numeric:
         return "", ""
-    free = iter([name for name in leading if name in numeric and name not in (x, y)])
+    others = [name for name in leading if name in numeric and name not in (x, y)]
+    free = iter(sorted(others, key=lambda name: customers[name].nunique() < _FEW_VALUES))
     across = x or next(free, y or numeric[0])
     return across, y or next(free, across)

@@ -207,7 +207,7 @@ def is_share(column: object) -> bool:
     (True, True, False)
     """
     name = str(column)
-    return name in _SHARES or name.endswith("share") or name.startswith("share_") or IS in name
+    return name in _SHARES or name.endswith("share") or name.startswith(("share_", "segment_")) or IS in name
 
 
 def figure(column: str, value: float) -> str:
