@@ -194,6 +194,9 @@ def probability(p: float) -> str:
 _SHARES = {"precision", "coverage", "unassigned", "buyers", "answer", "gain", "relative_effect"}
 """Columns of shares that are not called so."""
 
+_SHARE = re.compile(r".*share|share_.*|segment_\d+", re.S)
+"""What columns of shares are called; in a series of runs `segment_N` is that of a segment."""
+
 
 def is_share(column: object) -> bool:
     """Return whether a column holds shares from 0 to 1, by its name.
@@ -207,7 +210,7 @@ def is_share(column: object) -> bool:
     (True, True, False)
     """
     name = str(column)
-    return name in _SHARES or name.endswith("share") or name.startswith(("share_", "segment_")) or IS in name
+    return name in _SHARES or IS in name or bool(_SHARE.fullmatch(name))
 
 
 def figure(column: str, value: float) -> str:
@@ -240,17 +243,18 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def as_set(values: Mapping[str, Any]) -> str:
+def as_set(values: Mapping[str, Any], verb: str = "=") -> str:
     """Return in words what parameters are set to, long values shortened.
 
     Parameters
     ----------
     values : mapping of str to object
+    verb : str, default "="
 
     >>> as_set({"k": 4, "exclude": ["age"]})
     "k = 4, exclude = ['age']"
     """
-    return ", ".join(f"{name} = {shortened(repr(value), 40)}" for name, value in values.items())
+    return ", ".join(f"{name} {verb} {shortened(repr(value), 40)}" for name, value in values.items())
 
 
 _PALETTE = "#0072b2 #e69f00 #009e73 #cc79a7 #56b4e9 #d55e00 #7f6a00 #5d4e9b #8a939e #222831"

@@ -191,26 +191,24 @@ def write_small(folder):
     return folder
 
 
-@contextmanager
-def made_once(tmp_path_factory, name):
-    """Give a folder that all workers share, and whether it is still to be filled; the others wait meanwhile."""
+def made_once(tmp_path_factory, name, *arguments, fill=lambda folder: folder, **given):
+    """Return a folder in which a command was carried out, the same one for all workers."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with open(base / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the others wait
         folder = base / name
-        yield folder, not folder.exists()
+        if not folder.exists():
+            folder.mkdir()
+            done = segnb(*arguments, cwd=fill(folder), **given)
+            assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory):
     """A project with a whole run `r` on the small table; for tests that change nothing in it."""
-    with made_once(tmp_path_factory, "good") as (folder, new):
-        if new:
-            folder.mkdir()
-            done = segnb("run", *SMALL, "--run", "r", cwd=write_small(folder))
-            assert done.returncode == 0, done.stderr
-    return folder
+    return made_once(tmp_path_factory, "good", "run", *SMALL, "--run", "r", fill=write_small)
 
 
 @pytest.fixture
@@ -272,11 +270,7 @@ def browser():
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
     """The folder of a whole run on the built-in shop, made in an empty folder; for tests that change nothing in it."""
-    with made_once(tmp_path_factory, "published") as (folder, new):
-        if new:
-            folder.mkdir()
-            done = segnb("run", ROOT / "data" / "shop.yaml", cwd=folder, apart=True)
-            assert done.returncode == 0, done.stderr
+    folder = made_once(tmp_path_factory, "published", "run", ROOT / "data" / "shop.yaml", apart=True)
     return folder / "outputs" / "shop"
 
 

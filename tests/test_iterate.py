@@ -207,16 +207,16 @@ def test_planted_changes_come_out_where_they_were_planted(groups, case, behaviou
     assert (changes.model > changes.noise_high + 0.05) == model
 
 
-@pytest.mark.parametrize(("n", "draws", "most"), [(100, 30, 5), (500, 60, 8)])
-def test_drift_seldom_sounds_a_false_alarm(n, draws, most):
+@pytest.mark.parametrize("n", [100, 500])
+def test_drift_seldom_sounds_a_false_alarm(n):
     """Five columns without drift, skewed, tied and correlated ones among them; the promise is five in a hundred."""
-    rng, alarms = np.random.default_rng(n), 0
+    rng, alarms, draws = np.random.default_rng(n), 0, 60
     for _ in range(draws):
         base = rng.normal(size=(2 * n, 1))
         X = np.c_[base, base + rng.normal(size=(2 * n, 1)), rng.gamma(1, size=(2 * n, 1)), rng.poisson(1, (2 * n, 2))]
         table = pd.DataFrame(X, columns=list("abcde"))
         alarms += drift(table[:n], table[n:], list("abcde"))["drifted"].any()
-    assert alarms <= most
+    assert alarms <= 8
 
 
 def test_labels_of_any_kind_are_matched():

@@ -313,12 +313,14 @@ def _with_day(log: ibis.Table, name: str, parameters: Parameters) -> ibis.Table:
     A clock elsewhere is asked once for each minute that occurs and not for each line, since it takes its time.
     """
     column, kind, reading = log[name], log[name].type(), parameters.reading
-    if not (kind.is_date() or kind.is_timestamp()):
+    if kind.is_date():
+        return log.mutate(segnb_day=column).view()
+    if not kind.is_timestamp():
         text = column.cast("string").nullif("")
         column = text.as_timestamp(reading["dates"]) if reading.get("dates") else text.cast("timestamp")
     zone = reading.get("zone", WRITTEN)
-    if kind.is_date() or zone == WRITTEN:
-        return log.mutate(segnb_day=column if kind.is_date() else column.date()).view()
+    if zone == WRITTEN:
+        return log.mutate(segnb_day=column.date()).view()
     log = log.mutate(segnb_minute=column.cast("timestamp").truncate("m")).view()
     minutes = log.select("segnb_minute").distinct().view()
     days = minutes.mutate(segnb_day=local_clock(minutes.segnb_minute, zone, parameters.engine).date()).view()

@@ -94,11 +94,12 @@ def explore_k(evidence: pd.DataFrame, rows: pd.DataFrame, labelings: Mapping[int
     }
     figures, chosen = evidence.set_index("k"), labelings[k] + 1
 
+    @lru_cache(maxsize=64)
     def segments(k: int) -> pd.Series:
         return pd.Series(numbered_after(chosen, labelings[k]), index=rows.index)
 
     def draw(k: int, x: str, y: str) -> Figure:
-        return plots.scatter(rows, segments(k), x, y, _marks(rows, segments(k)), fixed_axes(), hover=False)
+        return _drawn(rows, segments(k), x, y)
 
     def words(k: int, x: str, y: str) -> str:
         return (
@@ -139,9 +140,7 @@ def weigh_columns(rows: pd.DataFrame, segments: pd.Series, seed: int = 0) -> Pan
 
     def draw(**weights: float) -> Figure:
         own = cut(tuple(weights.values()))
-        return plots.scatter(
-            rows, own, leading[0], leading[min(1, len(leading) - 1)], _marks(rows, own), fixed_axes(), hover=False
-        )
+        return _drawn(rows, own, leading[0], leading[min(1, len(leading) - 1)])
 
     def words(**weights: float) -> str:
         own, unlike = cut(tuple(weights.values())), [f"{label(n)} {number(w)}" for n, w in weights.items() if w != 1]
@@ -153,7 +152,7 @@ def weigh_columns(rows: pd.DataFrame, segments: pd.Series, seed: int = 0) -> Pan
 
 
 def numbered_after(chosen: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return labels with the numbers of those segments with which they share most customers; new ones come after.
+    """Return labels with the numbers of the segments that they match, see `match_segments`; new ones come after.
 
     Parameters
     ----------
@@ -167,6 +166,11 @@ def numbered_after(chosen: np.ndarray, labels: np.ndarray) -> np.ndarray:
     new = count(chosen.max() + 1)
     numbers = {old: next(new) if number is pd.NA else number for old, number in matches.items()}
     return pd.Series(labels).map(numbers).to_numpy()
+
+
+def _drawn(rows: pd.DataFrame, segments: pd.Series, x: str, y: str) -> Figure:
+    """Return the rows along two columns, with what marks each segment, drawn without what takes its time."""
+    return plots.scatter(rows, segments, x, y, _marks(rows, segments), fixed_axes(), hover=False)
 
 
 def _marks(rows: pd.DataFrame, segments: pd.Series) -> dict[int, str]:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from segnb.disclosure import Door, door, use_door
 from segnb.parameters import PARAMETERS, Parameters, changed_parameters, notebook_parameters
 from segnb.paths import STAGE
-from segnb.plots.style import THEME, page_figure, png_figure, told_figure
+from segnb.plots.style import DPI, THEME, page_figure, png_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
 from segnb.text import as_set, escape, is_share, label, number, percent, probability
 
@@ -152,7 +152,7 @@ class Picture:
     def __init__(self, drawn: Axes | Figure, alt: str = ""):
         self._figure = drawn if isinstance(drawn, Figure) else drawn.figure
         self.alt = alt or figure_words(self._figure)
-        self.width = round(self._figure.get_figwidth() * 96)
+        self.width = round(self._figure.get_figwidth() * DPI)
         plt.close(self._figure)
 
     @cached_property

@@ -141,10 +141,11 @@ def _differs(parameters: Parameters) -> str:
     """Return in one line what was set otherwise than the defaults, and than in the run before."""
     changed = {name: value for name, value in changed_parameters(parameters).items() if name not in ("run", "previous")}
     data = [name for name in changed if name in _ABOUT_DATA]
-    told = [f"where the data are and how they are read ({listed(data)})"] * bool(data)
-    told += [as_set({name: value for name, value in changed.items() if name not in data})]
-    said = f"Set for this run: {listed(list(filter(None, told)))}" if changed else "All settings are at their defaults"
-    return "; ".join(filter(None, [said, unlike_previous(parameters)])) + "."
+    others = as_set({name: value for name, value in changed.items() if name not in data})
+    where = f"where the data are and how they are read ({listed(data)})" if data else ""
+    told = " and ".join(filter(None, [where, others]))
+    parts = [f"Set for this run: {told}" if told else "All settings are at their defaults", unlike_previous(parameters)]
+    return "; ".join(filter(None, parts)) + "."
 
 
 def _headline(cards: list[dict[str, Any]]) -> str:
@@ -207,7 +208,7 @@ def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
 
 def write_all_runs() -> None:
     """Write `index.html` into the outputs folder: the story of each series of runs, and a line for every run."""
-    from segnb.history.snapshots import series_of, timeline  # scikit-learn and DuckDB, which no run waits for
+    from segnb.history.snapshots import series_of, timeline  # scikit-learn and DuckDB, which a refusal needn't wait for
 
     runs = [Run(name) for name in run_names()]
     rows = {run.name: _row(run, line) for run, (_, line) in zip(runs, timeline(runs).iterrows())}

@@ -4,7 +4,8 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from xml.etree import ElementTree
 
@@ -27,6 +28,9 @@ from segnb.text import visible
 
 INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
 LINE, GRID = "#c9ced6", "#eceff3"
+
+DPI = 96
+"""Pixels of a page to an inch of a figure."""
 
 HIGH_LOW = {"center": 0, "vmin": -2, "vmax": 2, "cmap": "RdBu_r"}
 """How heatmaps of standard deviations are coloured: red is high, blue is low."""
@@ -63,6 +67,14 @@ THEME = (
 )
 
 
+@contextmanager
+def _unknown_letters() -> Iterator[None]:
+    """Say nothing of letters that no font has: they are drawn as boxes, and the words beside a figure say them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
 def styled(draw: Callable) -> Callable:
     """Let a drawing function work in segnb's look, and let its tables pass the door of `segnb.disclosure`.
 
@@ -74,8 +86,7 @@ def styled(draw: Callable) -> Callable:
         args = [door().disclosed(each) if isinstance(each, pd.DataFrame) else each for each in args]
         if any(isinstance(each, pd.DataFrame | pd.Series) and each.empty for each in args):
             return None
-        with mpl.rc_context(THEME), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        with mpl.rc_context(THEME), _unknown_letters():
             drawn = draw(*args, **kwargs)
             if drawn is not None:
                 _wrap_titles(drawn.figure)
@@ -166,7 +177,7 @@ def pickable(artists: Artist | Iterable[Artist], segments: int | Iterable[int], 
 
 
 def png_figure(figure: Figure) -> bytes:
-    """Return a figure as PNG with 192 dots to the inch.
+    """Return a figure as PNG, with two dots for each pixel of a page.
 
     Parameters
     ----------
@@ -176,9 +187,8 @@ def png_figure(figure: Figure) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(buffer, format="png", dpi=192)
+    with _unknown_letters():
+        figure.savefig(buffer, format="png", dpi=2 * DPI)
     return buffer.getvalue()
 
 
@@ -264,12 +274,11 @@ def _svg(figure: Figure, words: str) -> str:
         mesh.set_rasterized(mesh.get_array().size > _MOST_CELLS or mesh.axes.get_label() == "<colorbar>")
     buffer = io.StringIO()
     salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), _unknown_letters():
         figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
     root.remove(root.find(f"{_SVG}metadata"))
-    width, height = figure.get_size_inches() * 96
+    width, height = figure.get_size_inches() * DPI
     told = _name_segments(root)
     root.attrib |= {"width": f"{width:.0f}", "height": f"{height:.0f}", "aria-label": words}
     root.set("role", "group" if told else "img")

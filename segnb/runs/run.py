@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from os.path import isfile
 from pathlib import Path
@@ -236,6 +237,7 @@ def _run_steps(steps: Sequence[str], manifest: dict[str, Any], stage: Stage, pro
     own = {"SEGNB_PROJECT": project, STAGE: str(stage.folder), SCRATCH: str(stage.scratch)}
     env = os.environ | own | {"MPLBACKEND": "agg", "TQDM_DISABLE": "1"}
     with fresh_kernels(len(steps), env, project) as kernels:
+        import_module("segnb.history.snapshots")  # for the page of all runs, while the kernels get ready
         for step, kernel in zip(steps, kernels):
             output = stage.folder / notebook_path(step).name
             _run_step(step, manifest, kernel, output, progress)

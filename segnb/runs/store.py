@@ -20,7 +20,7 @@ from segnb.errors import DataError, RunError, SegnbError
 from segnb.parameters import PARAMETERS, RUN_NAME, Parameters, check_parameters
 from segnb.paths import FAILED, LAB, LATEST, STAGE, STEPS, outputs_folder, sha256, sync, write_whole
 from segnb.tables import write_csv
-from segnb.text import shortened
+from segnb.text import as_set
 
 WRITTEN_BY: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "artifacts.yaml").read_text("utf-8"))
 """The artifacts of each step."""
@@ -101,8 +101,7 @@ def unlike_previous(parameters: Parameters, names: Iterable[str] = PARAMETERS) -
         return ""
     recorded, looked_at = read_manifest(Run(parameters.previous).folder)["parameters"], set(names) - {"run", "previous"}
     was = {name: value for name, value in recorded.items() if name in looked_at and value != getattr(parameters, name)}
-    told = ", ".join(f"{name} was {shortened(repr(value), 40)}" for name, value in was.items())
-    return f"unlike {parameters.previous}: {told}" if told else ""
+    return f"unlike {parameters.previous}: {as_set(was, 'was')}" if was else ""
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
