@@ -34,11 +34,12 @@ from segnb.act import (
 )
 from segnb.act.campaign import learn, learnt_before, make_plan, plan_folder, read_plan
 from segnb.act.experiment import LEFT_ALONE, TREATED, check_results
-from segnb.act.export import DIALECTS, TARGETS, customers_to_export, for_target, pieces, segment_sql, write_export
+from segnb.act.export import TARGETS, customers_to_export, for_target, pieces, write_export
 from segnb.act.outcomes import _gain
 from segnb.disclosure import Door
 from segnb.errors import DataError
 from segnb.history.numbering import names_of
+from segnb.history.score_in_engine import DIALECTS, segment_sql
 from segnb.history.snapshots import Past, snapshot_of
 from segnb.parameters import Parameters
 from segnb.runs.store import Run, read_manifest, write_manifest

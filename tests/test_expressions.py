@@ -14,13 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_mixed import LEVELS, NUMBERS, planted
 
-from segnb.act.export import DIALECTS, segment_sql
 from segnb.cluster import assign, fit_segments
 from segnb.data import dates_as_days, load_customers
 from segnb.data.contract import ranked
 from segnb.data.engines import connect, fetch
 from segnb.errors import DataError
-from segnb.history.score_in_engine import as_numbers, feature_table, score_expression
+from segnb.history.score_in_engine import DIALECTS, as_numbers, feature_table, score_expression, segment_sql
 from segnb.iterate import Snapshot
 from segnb.parameters import check_parameters
 from segnb.prepare import inputs, prepare

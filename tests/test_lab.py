@@ -1,5 +1,6 @@
 """The notebooks in JupyterLab, in a real browser: each runs from top to bottom, and the panels follow their sliders."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,12 +11,15 @@ import sys
 import time
 import urllib.request
 
+import ipywidgets
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from conftest import ROOT, with_fewer_draws
 from engines import free_port
 
 from segnb.notebook.copies import copy_notebooks
+from segnb.notebook.panels import Panel
 from segnb.paths import STEPS, notebook_path
 from segnb.runs.kernels import LEARNERS
 
@@ -173,3 +177,39 @@ def move_the_slider(page):
     until(lambda: image.get_attribute("src") != picture, "the figure does not follow")
     until(lambda: page.evaluate("window.moved") is not None, "the figure is not shown")
     return page.evaluate("window.moved - window.pressed")
+
+
+def test_panel_draws_ahead_what_the_next_step_of_its_slider_will_ask_for():
+    drawn = []
+
+    def draw(k):
+        drawn.append(k)
+        return plt.figure()
+
+    async def until_drawn(values):
+        for _ in range(600):
+            await asyncio.sleep(0.05)
+            if sorted(drawn) == values:
+                return
+        raise AssertionError(f"{drawn} are drawn, not {values}")
+
+    async def move():
+        slider = ipywidgets.SelectionSlider(options=[2, 3, 4, 5], value=3)
+        panel = Panel({"k": slider}, draw, lambda k: f"k = {k}")
+        image = panel.widget.children[1]
+        assert drawn == [3], "what is shown is drawn first"
+        await until_drawn([2, 3, 4])
+        slider.value = 4
+        assert image.value == panel.picture.png
+        assert sorted(drawn) == [2, 3, 4], "it was there"
+        await until_drawn([2, 3, 4, 5])
+
+    asyncio.run(move())
+
+
+def test_panel_follows_where_nothing_runs_on_by_itself():
+    slider = ipywidgets.FloatSlider(1.0, min=0, max=4)
+    panel = Panel({"weight": slider}, lambda weight: plt.figure(), lambda weight: f"weight {weight}")
+    sentence = panel.widget.children[2]
+    slider.value = 2.0
+    assert sentence.value == "weight 2.0"

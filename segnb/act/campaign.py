@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,15 +169,13 @@ def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, 
     """
     known, settings = read_plan(run), settings_of(run)
     arms, plan = arms_of(run, known), pd.DataFrame(known["tests"]).astype({"smallest_effect": float})
-    columns = column_names(results, settings.reading)
-    if takes_log(columns, settings, run.read("prepare.json")["columns"]):
-        log = open_log(settings.model_copy(update={"purchases": results}))
-        last, told = log.last_day, partial(_told_by_log, settings, log, known["start"])
-    else:
-        last, told = date.today(), partial(_told_by_table, settings, results)
+    is_log = takes_log(column_names(results, settings.reading), settings, run.read("prepare.json")["columns"])
+    log = open_log(settings.model_copy(update={"purchases": results})) if is_log else None
+    last = log.last_day if log else date.today()
     early = _is_early(results, known, last, force)
+    told = _by_log(settings, log, known["start"], plan, arms) if log else _by_table(settings, results, plan, arms)
     before = run.read("customers.parquet").reindex(columns=BEFORE).rename(columns=BEFORE)
-    found = _records(read_back(plan, arms, told(plan, arms).join(before)))
+    found = _records(read_back(plan, arms, told.join(before)))
     learnt = {"run": run.name, "forced": early, "read": str(last), "segments": found}
     folder = plan_folder(run)
     with writable(folder, "see who may write there"):
@@ -201,16 +198,14 @@ def _is_early(results: str, known: Mapping[str, Any], last: date, force: bool) -
     return early
 
 
-def _told_by_log(
-    settings: Parameters, log: Purchases, start: str, plan: pd.DataFrame, arms: pd.DataFrame
-) -> pd.DataFrame:
+def _by_log(settings: Parameters, log: Purchases, start: str, plan: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
     """Return what a log tells of the customers of each segment in the days that its test takes."""
     before = date.fromisoformat(start) - timedelta(days=1)
     in_tests = {days: arms["segment"].isin(tested) for days, tested in plan.groupby("days")["segment"]}
     return pd.concat([did(settings, log, before, int(days), arms.index[own]) for days, own in in_tests.items()])
 
 
-def _told_by_table(settings: Parameters, results: str, plan: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+def _by_table(settings: Parameters, results: str, plan: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
     """Return what a table with a row per customer tells, checked."""
     given = {"customers": results, "purchases": "", "only": {}, "ordered": {}}
     told = read_customers(settings.model_copy(update=given))[0]

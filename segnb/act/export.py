@@ -6,98 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
-import sqlglot
 import yaml
-from sklearn.tree import DecisionTreeClassifier
 
 from segnb.act.campaign import arms_of, plan_folder, read_plan
 from segnb.act.experiment import LEFT_ALONE
 from segnb.data import read_customers
-from segnb.data.engines import connect
 from segnb.errors import DataError
 from segnb.history.numbering import names_of, numbered_alike
-from segnb.history.score_in_engine import feature_table, placed_nearest
+from segnb.history.score import settings_of
+from segnb.history.score_in_engine import segment_sql
 from segnb.history.snapshots import snapshot_of
-from segnb.interpret import describe_by_rules
-from segnb.iterate import Snapshot
-from segnb.parameters import check_parameters
 from segnb.paths import new_folder
-from segnb.runs.store import Run, read_manifest
-from segnb.tables import MISSING, is_number, safe_csv
-from segnb.text import IS, listed, percent
-
-DIALECTS = ("duckdb", "postgres", "bigquery", "snowflake", "spark")
-
-
-def segment_sql(snapshot: Snapshot, customer_id: str, names: Mapping[int, str], seed: int = 0) -> dict[str, str]:
-    """Return queries that give the customers of a table the segments of a run.
-
-    The first computes the run's own features and the nearest centre, so that nobody's segment differs. The second,
-    there if a tree of four questions gets at least 80 % of each segment right, is short and for people.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-        Of the run.
-    customer_id : str
-        The column with the customer's id.
-    names : mapping of int to str
-        Of the segments, for the comments.
-    seed : int
-        The run's own, for the tree.
-
-    Returns
-    -------
-    dict of str to str
-        For each of `DIALECTS` two SELECT statements, or one, from a table `customers` with the columns of the run's
-        labelled.csv.
-
-    Raises
-    ------
-    DataError
-        If a step of the pipeline has no expression (the quantile transform).
-    """
-    kinds = {name: "int64" if is_number(snapshot.customers[name]) else "string" for name in snapshot.columns}
-    engine = connect()
-    engine.create_table("customers", schema=ibis.schema({customer_id: "string"} | kinds))
-    table = engine.table("customers")
-    features = feature_table(table, customer_id, snapshot.columns, near=snapshot.pipeline)
-    placed = placed_nearest(features, snapshot.model.cluster_centers_, customer_id)
-    called = [f"-- {number}: {' '.join(names[number].split())}" for number in snapshot.numbers]
-    head = "\n".join(["-- The run's own segments: the nearest centre, exactly.", *called])
-    queries = {head: placed.select(customer_id, segment=placed.place.cases(*enumerate(snapshot.numbers)))}
-    rules = describe_by_rules(snapshot.customers[snapshot.columns], snapshot.own[0], seed=seed)
-    if rules.tree:
-        medians = snapshot.customers[snapshot.columns].median(numeric_only=True)
-        words = f"-- A short way: {percent(rules.fidelity)} of each segment right on customers it has not seen."
-        queries[words] = table.select(customer_id, segment=_branch(rules.tree, table, medians, 0))
-    plain = {words: str(ibis.to_sql(query)) for words, query in queries.items()}
-    return {dialect: "\n\n".join(_in_dialect(plain, dialect)) + "\n" for dialect in DIALECTS}
-
-
-def _in_dialect(queries: Mapping[str, str], dialect: str) -> Iterator[str]:
-    """Yield DuckDB's queries as another dialect writes them, each under its comment."""
-    for words, query in queries.items():
-        yield f"{words}\n{sqlglot.transpile(query, read='duckdb', write=dialect, pretty=True)[0]};"
-
-
-def _branch(tree: DecisionTreeClassifier, table: ibis.Table, medians: pd.Series, node: int) -> ibis.Value | int:
-    """Return the segment that a tree gives, from one of its nodes down; a question that changes nothing isn't asked."""
-    inside = tree.tree_
-    if inside.children_left[node] == inside.children_right[node]:
-        return int(tree.classes_[np.argmax(inside.value[node])])
-    low, high = (_branch(tree, table, medians, each[node]) for each in (inside.children_left, inside.children_right))
-    if isinstance(low, int) and isinstance(high, int) and low == high:
-        return low
-    name, _is, level = tree.feature_names_in_[inside.feature[node]].partition(IS)
-    if level:
-        return (table[name].fill_null(MISSING) == level).ifelse(high, low)
-    value = table[name].cast("float64").coalesce(float(medians[name]))
-    return (value <= float(inside.threshold[node])).ifelse(low, high)
-
+from segnb.runs.store import Run
+from segnb.tables import safe_csv
+from segnb.text import listed
 
 TARGETS: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("targets.yaml").read_text("utf-8"))
 """How each target wants its files."""
@@ -242,7 +166,7 @@ def customers_to_export(run: Run, contacts: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _contacts(run: Run, contacts: Mapping[str, str], ids: pd.Index) -> dict[str, pd.Series]:
-    settings = check_parameters(run.read("prepare.json")["settings"])
+    settings = settings_of(run)
     if not any(contacts.values()):
         return {}
     table = read_customers(settings)[0] if settings.customers else pd.DataFrame(index=ids)
@@ -308,6 +232,6 @@ def _check_personal(customers: pd.DataFrame, target: str, personal: bool) -> Non
 
 
 def _sql_files(run: Run) -> dict[str, bytes]:
-    snapshot, settings = snapshot_of(run), check_parameters(read_manifest(run.folder)["parameters"])
-    queries = segment_sql(snapshot, settings.customer_id, names_of(run), settings.seed)
+    settings = settings_of(run)
+    queries = segment_sql(snapshot_of(run), settings.customer_id, names_of(run), settings.seed)
     return {f"{run.name}.{dialect}.sql": query.encode() for dialect, query in queries.items()}

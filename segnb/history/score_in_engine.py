@@ -1,14 +1,17 @@
-"""Give a run's segments to the customers of an engine's table, without taking them out of the engine."""
+"""Give a run's segments to the customers of an engine's table inside the engine, or as a query to take along."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import ibis
 import numpy as np
+import pandas as pd
+import sqlglot
 from ibis import _
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, RobustScaler, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from segnb.data import customer_expression, open_log, snapshot_day
 from segnb.data.contract import level_ranks
@@ -17,11 +20,13 @@ from segnb.errors import DataError
 from segnb.history.numbering import names_of
 from segnb.history.score import check_there, settings_of, sizes_sentence, takes_log
 from segnb.history.snapshots import snapshot_of
+from segnb.interpret import describe_by_rules
 from segnb.iterate import Snapshot, unclipped
 from segnb.paths import is_file
 from segnb.prepare.pipeline import OTHER, Clipper, LevelBlocks, Weigher, level_blocks, number_steps
 from segnb.runs.store import Run
-from segnb.tables import LARGEST, MISSING
+from segnb.tables import LARGEST, MISSING, is_number
+from segnb.text import IS, percent
 
 _Column = ibis.expr.types.NumericValue
 
@@ -226,6 +231,76 @@ def _squared_distance(features: ibis.Table, kind: str, centre: np.ndarray) -> _C
 def _least(values: list[_Column]) -> _Column:
     """Return the least of the values; engines want at least two for that."""
     return ibis.least(*values) if len(values) > 1 else values[0]
+
+
+DIALECTS = ("duckdb", "postgres", "bigquery", "snowflake", "spark")
+
+
+def segment_sql(snapshot: Snapshot, customer_id: str, names: Mapping[int, str], seed: int = 0) -> dict[str, str]:
+    """Return queries that give the customers of a table the segments of a run.
+
+    The first computes the run's own features and the nearest centre, so that nobody's segment differs. The second,
+    there if a tree of four questions gets at least 80 % of each segment right, is short and for people.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        Of the run.
+    customer_id : str
+        The column with the customer's id.
+    names : mapping of int to str
+        Of the segments, for the comments.
+    seed : int
+        The run's own, for the tree.
+
+    Returns
+    -------
+    dict of str to str
+        For each of `DIALECTS` two SELECT statements, or one, from a table `customers` with the columns of the run's
+        labelled.csv.
+
+    Raises
+    ------
+    DataError
+        If a step of the pipeline has no expression (the quantile transform).
+    """
+    kinds = {name: "int64" if is_number(snapshot.customers[name]) else "string" for name in snapshot.columns}
+    engine = connect()
+    engine.create_table("customers", schema=ibis.schema({customer_id: "string"} | kinds))
+    table = engine.table("customers")
+    features = feature_table(table, customer_id, snapshot.columns, near=snapshot.pipeline)
+    placed = placed_nearest(features, snapshot.model.cluster_centers_, customer_id)
+    called = [f"-- {number}: {' '.join(names[number].split())}" for number in snapshot.numbers]
+    head = "\n".join(["-- The run's own segments: the nearest centre, exactly.", *called])
+    queries = {head: placed.select(customer_id, segment=placed.place.cases(*enumerate(snapshot.numbers)))}
+    rules = describe_by_rules(snapshot.customers[snapshot.columns], snapshot.own[0], seed=seed)
+    if rules.tree:
+        medians = snapshot.customers[snapshot.columns].median(numeric_only=True)
+        words = f"-- A short way: {percent(rules.fidelity)} of each segment right on customers it has not seen."
+        queries[words] = table.select(customer_id, segment=_branch(rules.tree, table, medians, 0))
+    plain = {words: str(ibis.to_sql(query)) for words, query in queries.items()}
+    return {dialect: "\n\n".join(_in_dialect(plain, dialect)) + "\n" for dialect in DIALECTS}
+
+
+def _in_dialect(queries: Mapping[str, str], dialect: str) -> Iterator[str]:
+    """Yield DuckDB's queries as another dialect writes them, each under its comment."""
+    for words, query in queries.items():
+        yield f"{words}\n{sqlglot.transpile(query, read='duckdb', write=dialect, pretty=True)[0]};"
+
+
+def _branch(tree: DecisionTreeClassifier, table: ibis.Table, medians: pd.Series, node: int) -> ibis.Value | int:
+    """Return the segment that a tree gives, from one of its nodes down; a question that changes nothing isn't asked."""
+    inside = tree.tree_
+    if inside.children_left[node] == inside.children_right[node]:
+        return int(tree.classes_[np.argmax(inside.value[node])])
+    low, high = (_branch(tree, table, medians, each[node]) for each in (inside.children_left, inside.children_right))
+    if isinstance(low, int) and isinstance(high, int) and low == high:
+        return low
+    name, _is, level = tree.feature_names_in_[inside.feature[node]].partition(IS)
+    if level:
+        return (table[name].fill_null(MISSING) == level).ifelse(high, low)
+    value = table[name].cast("float64").coalesce(float(medians[name]))
+    return (value <= float(inside.threshold[node])).ifelse(low, high)
 
 
 def scores_in_engine(run: Run, source: str, given: Mapping[str, Any] | None = None) -> ibis.Table:

@@ -1,6 +1,8 @@
 """Panels for JupyterLab: a slider or a choice redraws a figure at once; a report leaves them out."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
@@ -19,6 +21,7 @@ from segnb.plots.style import fixed_axes
 from segnb.text import label, listed, number, percent
 
 _MOST_SLIDERS = 6
+_SOON = 0.05
 _WHOLE_WORDS = {"description_width": "initial"}
 
 
@@ -42,7 +45,10 @@ class Panel:
     @property
     def picture(self) -> Picture:
         """The figure for the present values."""
-        return self._picture(**{name: control.value for name, control in self.controls.items()})
+        return self._with()
+
+    def _with(self, **other: object) -> Picture:
+        return self._picture(**{name: control.value for name, control in self.controls.items()} | other)
 
     @cached_property
     def widget(self) -> ipywidgets.VBox:
@@ -51,13 +57,24 @@ class Panel:
         image = ipywidgets.Image(value=first.png, format="png", width=first.width, layout={"max_width": "100%"})
         image.layout.object_fit, sentence = "contain", ipywidgets.HTML(value=first.alt)
 
-        def follow(_change: object) -> None:
+        def follow(change: Mapping[str, Any]) -> None:
             image.value, sentence.value = self.picture.png, self.picture.alt
+            self._draw_ahead(change["owner"])
 
         for control in self.controls.values():
             control.observe(follow, names="value")
+        self._draw_ahead(next(iter(self.controls.values())))
         row = ipywidgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
         return ipywidgets.VBox([row, image, sentence])
+
+    def _draw_ahead(self, moved: Any) -> None:
+        """Draw what the next step of a slider will ask for, one figure each time the kernel has nothing to do."""
+        options = list(getattr(moved, "options", ()))
+        name = next(name for name, control in self.controls.items() if control is moved)
+        with suppress(RuntimeError, ValueError):  # nothing runs on by itself here; it is no slider with options
+            loop, at = asyncio.get_running_loop(), options.index(moved.value)
+            for value in options[max(at - 1, 0) : at + 2]:
+                loop.call_later(_SOON, lambda value=value: self._with(**{name: value}).png)
 
     def __repr__(self) -> str:
         return f"Panel: {self.picture.alt}"

@@ -172,8 +172,9 @@ class Picture:
             wide, narrow = page_figure(self._figure, self.alt)
             data, about = {"image/svg+xml": wide}, {"image/svg+xml": {"narrow": narrow}}
         else:
-            told = told_figure(self._figure, self.alt)
-            data = {"image/png": b64encode(self.png).decode("ascii")} | ({"text/html": told} if told else {})
+            data = {"image/png": b64encode(self.png).decode("ascii")}
+            if told := told_figure(self._figure, self.alt):
+                data["text/html"] = told
             about = {"image/png": {"alt": self.alt, "width": self.width}}
         return data | {"text/plain": repr(self)}, about
 

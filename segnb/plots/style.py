@@ -17,6 +17,8 @@ import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
@@ -187,8 +189,9 @@ def png_figure(figure: Figure) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
+    figure.set_dpi(2 * DPI)
     with _unknown_letters():
-        figure.savefig(buffer, format="png", dpi=2 * DPI)
+        FigureCanvasAgg(figure).print_png(buffer)  # `savefig` would draw it twice
     return buffer.getvalue()
 
 
@@ -198,7 +201,7 @@ def page_figure(figure: Figure, words: str) -> tuple[str, str]:
     Parameters
     ----------
     figure : Figure
-        Is changed: in the end it has the width of a phone, its axes one below the other.
+        Is changed: in the end it is transparent and has the width of a phone, its axes one below the other.
     words : str
         What it shows, for those who can't see it.
 
@@ -209,9 +212,9 @@ def page_figure(figure: Figure, words: str) -> tuple[str, str]:
     """
     for dots in figure.findobj(PathCollection):
         dots.set_urls(None)  # what is told of a single customer stays in the notebook
-    wide = _svg(figure, words)
+    wide = _written(_svg(figure, words))
     _stack(figure)
-    return wide, _svg(figure, words)
+    return wide, _written(_svg(figure, words))
 
 
 def told_figure(figure: Figure, words: str) -> str:
@@ -220,6 +223,7 @@ def told_figure(figure: Figure, words: str) -> str:
     Parameters
     ----------
     figure : Figure
+        Is changed: it is transparent.
     words : str
         What it shows, for those who can't see it.
 
@@ -231,10 +235,14 @@ def told_figure(figure: Figure, words: str) -> str:
     """
     if not any(url for dots in figure.findobj(PathCollection) for url in dots.get_urls() or ()):
         return ""
-    root = ElementTree.fromstring(_svg(figure, words))
+    root = _svg(figure, words)
     for link in root.iter(f"{_SVG}a"):
         title = ElementTree.SubElement(link, f"{_SVG}title")
         title.text, link.tag = link.attrib.pop(_LINK), f"{_SVG}g"
+    return _written(root)
+
+
+def _written(root: ElementTree.Element) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -269,13 +277,16 @@ def _break_labels(ax: Axes) -> None:
         ax.set_yticks(ax.get_yticks(), [wrapped(name, _LONG_NAME, 2) for name in names])
 
 
-def _svg(figure: Figure, words: str) -> str:
+def _svg(figure: Figure, words: str) -> ElementTree.Element:
     for mesh in figure.findobj(QuadMesh):
         mesh.set_rasterized(mesh.get_array().size > _MOST_CELLS or mesh.axes.get_label() == "<colorbar>")
     buffer = io.StringIO()
     salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
+    for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
+        patch.set_visible(False)
+    figure.set_dpi(144)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), _unknown_letters():
-        figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
     root.remove(root.find(f"{_SVG}metadata"))
     width, height = figure.get_size_inches() * DPI
@@ -287,7 +298,7 @@ def _svg(figure: Figure, words: str) -> str:
         _lighten(element, used)
     for element in root.iter():
         _share_style(element)
-    return ElementTree.tostring(root, encoding="unicode")
+    return root
 
 
 def _name_segments(root: ElementTree.Element) -> set[str]:
