@@ -20,9 +20,9 @@ Story = StrEnum("Story", {story: story for story in ("shop", "kiosk", "survey")}
 Grader = StrEnum("Grader", {"otter": "otter"})
 
 _PARAMETER = "A parameter; may be given more than once."
-_OTHER = "A parameter of step 1, if the table needs another."
-TABLE = "A file, or a table of the engine: one row per customer, or a log if the run was made from one."
-_SCORES = "A csv or parquet file or, for a table of an engine, a new table there."
+_OTHER = "A parameter of step 1, where this table needs another value."
+TABLE = "A file, or a table in the engine: one row per customer, or a log if the run was made from one."
+_SCORES = "A csv or parquet file or, for a table in an engine, a new table there."
 
 _HELP = "Customer segmentation with k-means: five notebooks, one command."
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=_HELP)
@@ -72,7 +72,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 @app.command()
 def init(
-    table: Annotated[str, Argument(help="One row per customer; or, alone, a purchase log.")],
+    table: Annotated[str, Argument(help="One row per customer; a purchase log if given alone.")],
     log: Annotated[str, Argument(help="A purchase log, one row per order line.", show_default=False)] = "",
     engine: Annotated[str, Option(metavar="ADDRESS", help="Where the tables live, if not in files.")] = EMBEDDED,
     out: Annotated[Path | None, Option("-o", metavar="OUT", help="The preset's file.", show_default="RUN.yaml")] = None,
@@ -90,24 +90,24 @@ def init(
         raise DataError(f"{table}: init cannot make sense of it ({words}); write a preset by hand") from None
     path = out or Path(f"{run}.yaml")
     if path.exists():
-        raise DataError(f"{path}: is there already; name another file with -o")
+        raise DataError(f"{path}: already exists; name another file with -o")
     with writable(path, "name a file where you may write"):
         write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
     typer.echo(text)
     if len(months):
         told = months.to_string(na_rep="–", float_format=lambda value: f"{value:,.2f}".removesuffix(".00"))
-        typer.echo(f"The log by month, to hold against the shop's own figures:\n{told}")
+        typer.echo(f"The log by month, to check against the shop's own figures:\n{told}")
     typer.echo(f"preset: {path}; look through it, then: segnb run {path}")
 
 
 @app.command()
 def score(
-    name: Annotated[str, Argument(metavar="RUN", help="The run whose segments to give.")],
+    name: Annotated[str, Argument(metavar="RUN", help="The run whose segments to use.")],
     table: Annotated[str, Argument(help=TABLE)],
     out: Annotated[str | None, Option("-o", metavar="OUT", help=_SCORES, show_default="RUN.scores.csv")] = None,
     parameter: Annotated[list[str] | None, Option("-p", metavar="NAME=VALUE", help=_OTHER)] = None,
 ) -> None:
-    """Give the customers of a table the segments of a run."""
+    """Give each customer in a table their segment from a run."""
     from segnb.history.score import read_new_customers, score_customers, settings_of, write_scores
     from segnb.parameters import read_values
     from segnb.paths import find_file, is_file, outputs_folder
@@ -125,7 +125,7 @@ def score(
     if path.resolve() == find_file(table).resolve() or any(
         (each / MANIFEST).exists() for each in path.resolve().parents
     ):
-        raise DataError(f"{path}: is the table itself or lies in a run, which nothing overwrites; name another file")
+        raise DataError(f"{path}: is the table itself or lies in a run, which is never overwritten; name another file")
     scores = score_customers(made, read_new_customers(made, table, given))
     write_scores(scores, path)
     typer.echo("\n".join([*scores.notes, scores.sentence(), f"scores: {path}"]))
@@ -136,11 +136,11 @@ def plan(
     name: Annotated[str, Argument(metavar="RUN", help="The run whose actions to test.")],
     start: Annotated[str, Option(help="The first day of the test.", show_default="today")] = "",
     left_alone: Annotated[float, Option(help="Who is left alone: a share, or how many of each segment.")] = 0.5,
-    exclude: Annotated[list[str] | None, Option(metavar="COLUMN[=VALUE]", help="Who takes no part.")] = None,
-    salt: Annotated[str, Option(help="Another word draws other customers.", show_default="RUN")] = "",
+    exclude: Annotated[list[str] | None, Option(metavar="COLUMN[=VALUE]", help="Customers to leave out.")] = None,
+    salt: Annotated[str, Option(help="A different word draws different customers.", show_default="RUN")] = "",
     worth: Annotated[float, Option(help="The largest effect to hope for, as a share of the figure.")] = 0.3,
 ) -> None:
-    """Plan a test of each segment's action: who is left alone, what it can see, when to read it."""
+    """Plan a test of each segment's action: who is left alone, what it can detect, when to read it."""
     from segnb.act.campaign import make_plan
     from segnb.runs.store import Run
 
@@ -155,8 +155,8 @@ def plan(
 @app.command()
 def learn(
     name: Annotated[str, Argument(metavar="RUN", help="The run that was planned.")],
-    results: Annotated[str, Argument(help="A log that goes on after the test, or the figures of each customer.")],
-    force: Annotated[bool, Option("--force", help="Read it back before the planned day, and mark it.")] = False,
+    results: Annotated[str, Argument(help="A log that covers the test, or a table of each customer's figures.")],
+    force: Annotated[bool, Option("--force", help="Read it before the planned day, and mark the result.")] = False,
 ) -> None:
     """Read a planned test back: what the actions changed, and which card was wrong."""
     from segnb.act import lessons
@@ -172,10 +172,10 @@ def learn(
 
 @app.command()
 def export(
-    name: Annotated[str, Argument(metavar="RUN", help="The run whose segments to hand on.")],
+    name: Annotated[str, Argument(metavar="RUN", help="The run whose segments to export.")],
     target: Annotated[str, Option("--to", help="klaviyo, braze, customerio, hubspot, shopify, google, csv, or sql.")],
     email: Annotated[str, Option(metavar="COLUMN", help="The customer table's column with e-mail addresses.")] = "",
-    phone: Annotated[str, Option(metavar="COLUMN", help="That with phone numbers, +49…")] = "",
+    phone: Annotated[str, Option(metavar="COLUMN", help="Its column with phone numbers, +49…")] = "",
     yes: Annotated[bool, Option("--yes", help="Write personal data.")] = False,
     out: Annotated[Path | None, Option("-o", metavar="FOLDER", help="A new folder.", show_default="RUN.TARGET")] = None,
 ) -> None:
@@ -188,17 +188,17 @@ def export(
     folder = out or outputs_folder() / f"{run.name}.{target}"
     files, without = write_export(run, target, {"email": email, "phone": phone}, folder, personal=yes)
     if without:
-        typer.echo(f"{without:,} customers are not in it: {target} could not know them, or would know two by the same")
+        typer.echo(f"{without:,} customers are left out: {target} could not identify them, or tell two of them apart")
     typer.echo("\n".join(str(file) for file in files))
 
 
 @app.command()
 def workshop(
     folder: Annotated[Path, Argument(help="A new folder.")],
-    story: Annotated[Story, Option(help="Whose customers: with segments, without any, or of mixed columns.")] = "shop",
+    story: Annotated[Story, Option(help="Customers with segments, without any, or with mixed columns.")] = "shop",
     grader: Annotated[Grader | None, Option(help="Write the exercises in the form of this grader, too.")] = None,
 ) -> None:
-    """Write a workshop of two hours: copies for learners, solutions, guide, slides, handout and quiz."""
+    """Write a two-hour workshop: copies for learners, solutions, guide, slides, handout and quiz."""
     from segnb.notebook.copies import write_workshop
 
     made = write_workshop(folder, story, grader or "")

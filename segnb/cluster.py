@@ -215,7 +215,7 @@ def _check_labels(labels: pd.Series, n_customers: int) -> None:
     if labels.isna().any():
         raise DataError(f"labels: {labels.isna().sum()} are missing; fill them, for instance with a word of their own")
     if labels[labels != -1].nunique() < 2:
-        raise DataError("labels: there are fewer than 2 different ones; segments must differ")
+        raise DataError("labels: fewer than 2 different ones; give at least 2")
 
 
 _NEAR_BORDER = 0.05
@@ -341,7 +341,7 @@ def scatter_axes(customers: pd.DataFrame, leading: list[str], x: str = "", y: st
     numeric = list(customers.select_dtypes(["number", "bool"]))
     for parameter, wanted in (("x_axis", x), ("y_axis", y)):
         if wanted and wanted not in numeric:
-            raise DataError(f"{parameter}={wanted!r} is not a numeric column; those are {', '.join(numeric)}")
+            raise DataError(f"{parameter}={wanted!r} is not a numeric column; use one of {', '.join(numeric)}")
     if not numeric:
         return "", ""
     others = [name for name in leading if name in numeric and name not in (x, y)]

@@ -51,7 +51,7 @@ def _check_ordered(value: dict[str, list[str]]) -> dict[str, list[str]]:
     for name, levels in value.items():
         different = {each.strip().lower() for each in levels}
         if len(levels) < 2 or len(different) < len(levels):
-            raise ValueError(f"{name}: at least two levels, each once, from low to high; found {levels!r}")
+            raise ValueError(f"{name}: give at least two levels, each once, from low to high; found {levels!r}")
     return value
 
 
@@ -70,7 +70,7 @@ def _check_engine(value: str) -> str:
         raise ValueError(f"this isn't an address: {error}") from None
     if holds_secret(value):
         usual = "for PostgreSQL the variable PGPASSWORD or the file ~/.pgpass"
-        raise ValueError(f"it holds a secret; leave that to the environment or the usual files, {usual}")
+        raise ValueError(f"it holds a secret; put that in the environment or the usual files, {usual}")
     return value
 
 
@@ -79,7 +79,7 @@ def _check_run_name(value: str, info: ValidationInfo) -> str:
     if (new or value) and not RUN_NAME.fullmatch(value):
         raise ValueError("a run's name begins with a letter or digit, then letters, digits, . _ -, at most 64")
     if new and value.endswith(FAILED):
-        raise ValueError(f"names ending in {FAILED} are kept for what failed runs leave; take another name")
+        raise ValueError(f"names ending in {FAILED} are reserved for failed runs; take another name")
     if value in TAKEN and (new or value != LATEST):
         raise ValueError(TAKEN[value])
     return value
@@ -126,7 +126,7 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
     products: str = ""
     """product table with the category of each product; empty for none"""
     customer_id: str = "customer_id"
-    """its column in both tables"""
+    """column with the customer's id, in both tables"""
     purchase_columns: dict[_Role, str] = {
         "order": "order_id",
         "date": "ordered_at",
@@ -155,7 +155,7 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
     descriptors: list[_Text] = []
     """columns to describe segments by; empty for the others"""
     outcomes: list[_Text] = []
-    """columns that tell what came of it, such as churned: they are compared between segments and never make them"""
+    """columns that record an outcome, such as churned: compared between segments, never used to make them"""
     exclude: list[_Text] = []
     """columns to leave out"""
     missing: Literal["median", "most_frequent", "drop", "indicator"] = "median"
@@ -169,7 +169,7 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
     weights: dict[str, _Weight] = {}
     """importance of a column, 1 for as much as the others"""
     k: int = Field(0, ge=0)
-    """number of segments; 0 to decide from the evidence, or to keep that of previous"""
+    """number of segments; 0 to decide from the evidence, or to keep the number in previous"""
     k_min: int = Field(2, ge=2)
     """smallest number of segments to try"""
     k_max: int = Field(10, ge=2, le=50)
@@ -187,9 +187,9 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
     start_from: _RunName = ""
     """run whose centres to start from; empty for none"""
     x_axis: str = ""
-    """feature across the scatter plot; empty for the one that separates most"""
+    """feature on the scatter plot's x axis; empty for the one that separates most"""
     y_axis: str = ""
-    """feature up the scatter plot; empty for the next one"""
+    """feature on the scatter plot's y axis; empty for the next best"""
     value: str = "spend"
     """column whose total the segments share; empty for none"""
     names: Annotated[dict[int, str], BeforeValidator(_check_names)] = {}
@@ -211,7 +211,7 @@ class Parameters(BaseModel, extra="forbid", frozen=True, strict=True, use_attrib
         itself = f"={self.run!r} is this run itself; name an earlier one, or give this run a new name"
         faults = {
             f"k_min={self.k_min} is more than k_max={self.k_max}; lower k_min or raise k_max": self.k_min > self.k_max,
-            "k=1 is one segment of everybody; use 0 to decide from the evidence, or 2 and more": self.k == 1,
+            "k=1 puts everybody in one segment; use 0 to decide from the evidence, or 2 or more": self.k == 1,
             f"start_from{itself}": self.start_from == self.run,
             f"previous{itself}": self.previous == self.run,
             "customers and purchases are both empty; give at least one table": not (self.customers or self.purchases),
@@ -315,7 +315,7 @@ class _Loader(yaml.SafeLoader):
         """Refuse a name given twice: one of its two values would be lost."""
         names = [key.value for key, _ in node.value]
         if twice := sorted({str(name) for name in names if names.count(name) > 1}):
-            raise yaml.YAMLError(f"{', '.join(twice)} stands there more than once")
+            raise yaml.YAMLError(f"{', '.join(twice)} is given more than once")
         return super().construct_mapping(node, deep)
 
 

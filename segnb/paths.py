@@ -230,7 +230,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         If it is there already, or cannot be written.
     """
     if folder.exists():
-        raise DataError(f"{folder}: is there already; name another, or move it away")
+        raise DataError(f"{folder}: already exists; name another, or move it away")
     remedy = "name a folder where you may write"
     with writable(folder, remedy), TemporaryDirectory(dir=folder.parent, prefix=".") as beside:
         made = Path(beside) / folder.name

@@ -8,7 +8,7 @@ from segnb.runs.kernels import load_notebook, parameters_cell
 HEAD = """# The notebooks
 
 One per step, without outputs; `../README.md` says how they are run. Cells tagged `workshop`, `exercise` and
-`solution` are for learners, those tagged `lab` for whoever works in them by hand; a report has neither.
+`solution` are for learners, those tagged `lab` for anyone working in them by hand; a report has neither.
 An exercise tagged `log` needs a purchase log, one tagged `shop` the built-in shop.
 `papermill --help-notebook 01_prepare.ipynb` lists one notebook's parameters.
 

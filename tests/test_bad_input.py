@@ -81,14 +81,14 @@ TABLES = {
     "latin-1": ("t.csv", PLAIN.replace("x", "é").encode("latin-1"), {}, "name the encoding, for instance reading"),
     "utf-16": ("t.csv", PLAIN.encode("utf-16"), {}, "name the encoding"),
     "encoding that is none": ("t.csv", PLAIN, {"reading": {"encoding": "klingon"}}, "t.csv: .*klingon"),
-    "wrong delimiter": ("t.csv", PLAIN.replace(",", ";"), {}, "1 column, and ';' seen in it; say reading"),
+    "wrong delimiter": ("t.csv", PLAIN.replace(",", ";"), {}, "only 1 column, with ';' in it; say reading"),
     "ragged first row": ("t.csv", changed(PLAIN, 2, "c0,1,2.5,x,9"), {}, "row 2 has 5 fields, the header has 4"),
     "ragged row": ("t.csv", changed(PLAIN, 9, "c7,1"), {}, "row 9 has 2 fields"),
     "cut last row": ("t.csv", PLAIN[:-5], {}, "row 31 has 3 fields"),
     "unclosed quote": ("t.csv", changed(PLAIN, 9, 'c7,1,2.5,"x'), {}, "t.csv: .*(quote|string)"),
     "zero byte in a number": ("t.csv", changed(PLAIN, 9, "c7,1,2.5\0,x"), {}, "'b' has 1 text in a column of numbers"),
     "binary": ("t.csv", bytes(range(256)) * 20, {}, "t.csv: "),
-    "column twice": ("t.csv", PLAIN.replace("b,kind", "a,kind"), {}, "column 'a' stands more than once"),
+    "column twice": ("t.csv", PLAIN.replace("b,kind", "a,kind"), {}, "column 'a' appears more than once"),
     "column called segment": ("t.csv", PLAIN.replace("kind", "segment"), {}, "'segment' is a name that segnb adds"),
     "column called confidence": ("t.csv", PLAIN.replace("kind", "confidence"), {}, "'confidence' is a name that"),
     "cut gzip": ("t.csv.gz", gzip.compress(PLAIN.encode())[:-9], {}, "t.csv.gz: cannot be read as .csv"),
@@ -113,7 +113,7 @@ TABLES = {
     "ordered column of numbers": ("t.csv", PLAIN, {"ordered": {"a": ["1", "2"]}}, "ordered: a holds numbers"),
     "ordered levels that are not there": ("t.csv", PLAIN, {"ordered": {"kind": ["s", "m"]}},
                                           "kind holds none of .* it holds 'x'"),
-    "ordered levels of one": ("t.csv", PLAIN, {"ordered": {"kind": ["x"]}}, "kind: at least two levels, each once"),
+    "ordered levels of one": ("t.csv", PLAIN, {"ordered": {"kind": ["x"]}}, "kind: give at least two levels, each"),
     "id among the features": ("t.csv", PLAIN, {"features": ["customer_id", "a"]}, "features: no column 'customer_id'"),
     "dollars": ("t.csv", PLAIN.replace(".5,", ".5 $,"), {}, r"30 numbers written as text \(row 2:"),
     "decimal comma": ("t.csv", PLAIN.replace(",", ";").replace(".5", ",5"), {"reading": {"delimiter": ";"}},
@@ -137,7 +137,7 @@ TABLES = {
     "no number at all": ("t.csv", "customer_id,a\n" + "".join(f"c{n},x\n" for n in range(30)), {}, "no numeric column"),
     "log of what is negative": ("t.csv", PLAIN.replace(",3,", ",-3,"), {"transform": "log"}, "values of -1 or less"),
     "95 % zeros, robust": ("t.csv", "customer_id,a,b\n" + "".join(f"c{n},{n % 5},{1000 * (n == 7)}\n"
-                           for n in range(30)), {"scale": "robust"}, "one value in its whole middle half"),
+                           for n in range(30)), {"scale": "robust"}, "the same value in its whole middle half"),
     "one row": ("t.csv", PLAIN.splitlines()[0] + "\n" + ROWS[0], {}, "only one value|customers are left"),
     "nobody left": ("t.csv", "customer_id,a,b\n" + "".join(f"c{n},{n if n % 2 else ''},{'' if n % 2 else n}\n"
                     for n in range(30)), {"missing": "drop"}, "only 0 of 30 customers are left"),
@@ -218,13 +218,13 @@ LOGS = {
     "dollars": ("l.csv", LOG.replace(",7.5", ',"$1,234.50"'), {}, r"1 value that isn't a number \(row 9: '\$1,234.50'"),
     "two currencies": ("l.csv", LOG.replace(",7.5", ",7 EUR").replace(",8.5", ",8 USD"), {}, "EUR, USD seen"),
     "a column of currencies": ("l.csv", LOG.replace("amount", "amount,currency").replace(".5\n", ".5,EUR\n", 9).replace(
-        ".5\n", ".5,USD\n"), {}, r"'currency' tells of 2 currencies \(EUR, USD\), which cannot be added up"),
+        ".5\n", ".5,USD\n"), {}, r"'currency' holds 2 currencies \(EUR, USD\), which cannot be added up"),
     "dates in two ways": ("l.csv", LOG.replace("2026-02-15", "15/02/2026"), {}, r"10 values that aren't dates \(row 3"),
     "day and month swapped": ("l.csv", LOG.replace("2026-02-15", "31/12/2025").replace("2026-0", "0").replace(
         "-15", "/01/2026"), {"reading": {"dates": "%m/%d/%Y"}}, "10 values that aren't dates .*'31/12/2025'"),
     "words for dates": ("l.csv", LOG.replace("2026", "soon"), {}, "60 values that aren't dates"),
     "some times with a zone": ("l.csv", LOG.replace("2026-02-15", "2026-02-15T10:00+01:00"), {},
-                               "10 times with a time zone .*, say whose days count"),
+                               "10 times with a time zone .*, say which zone's days count"),
     "a date years after all others": ("l.csv", LOG + LOG.partition("\n")[2] * 3 + "c1,o99,2071-01-01,5\n", {},
                                       "1 order lines from 2071-01-01 on lie more than 365 days after all others"),
     "only dates that stand for none": ("l.csv", LOG.replace("2026", "9999"), {}, "none of the 60 lines has a customer"),
@@ -327,7 +327,7 @@ def test_ten_thousand_columns_are_refused(project):
 PARAMETERS = {
     "misspelt": ({"outlier": "keep"}, "outlier: no such parameter; did you mean 'outliers'"),
     "hostile name": ({"a=1; import os; os.system('x')  #": 1}, "no such parameter"),
-    "k=1": ({"k": 1}, "k=1 is one segment of everybody"),
+    "k=1": ({"k": 1}, "k=1 puts everybody in one segment"),
     "k below nothing": ({"k": -1}, "k=-1"),
     "k as text": ({"k": "five"}, "k='five'"),
     "k as a fraction": ({"k": 2.5}, "k=2.5"),
@@ -446,7 +446,7 @@ def opened(project, log, **given):
 def test_currencies_are_seen_by_their_values_whatever_the_column_is_called(project):
     """Row 57."""
     log = log_of(**{"Währung": ["EUR", "USD", "EUR"] * 40})
-    with pytest.raises(DataError, match="'Währung' tells of 2 currencies .EUR, USD., which cannot be added up"):
+    with pytest.raises(DataError, match="'Währung' holds 2 currencies .EUR, USD., which cannot be added up"):
         opened(project, log)
     assert len(opened(project, log.assign(**{"Währung": "EUR"})).table) == 12
 
@@ -484,7 +484,7 @@ def test_column_without_a_name_is_refused(project):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("run: a\nrun: b\n", "run stands there more than once"),
+        ("run: a\nrun: b\n", "run is given more than once"),
         ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "aliases .*are not read"),
     ],
 )
@@ -524,7 +524,7 @@ def test_score_overwrites_neither_its_input_nor_anything_in_a_run(scored, tmp_pa
     for target in ("new.csv", "outputs/r/labelled.csv"):
         done = segnb("score", "r", "new.csv", "-o", target, cwd=tmp_path)
         assert done.returncode == 2
-        assert "which nothing overwrites" in done.stderr
+        assert "which is never overwritten" in done.stderr
     assert (tmp_path / "new.csv").read_bytes() == before
 
 
@@ -551,8 +551,8 @@ LINES = {
     "a name too long for a file": (["run", "-p", f"customers={'x' * 300}.csv", "-p", "purchases="], "too long"),
     "a home of nobody": (["run", "-p", "customers=~nobody-here/x.csv", "-p", "purchases="], "no such file"),
     "a name that is empty": (["run", "-p", "names={1: ''}"], "segment 1 has an empty name"),
-    "a workshop in this folder": (["workshop", "."], "is there already"),
-    "a feature twice": (["run", *TWICE, "features=[a, a]"], "features: 'a' stands there more than once"),
+    "a workshop in this folder": (["workshop", "."], "already exists"),
+    "a feature twice": (["run", *TWICE, "features=[a, a]"], "features: 'a' is listed more than once"),
     "a feature that describes": (
         ["run", *TWICE, "descriptors=[a]", "-p", "features=[a, b]"],
         "descriptors: 'a' is in features too",

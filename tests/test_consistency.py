@@ -180,7 +180,7 @@ def collect(page):
     ):
         found[f"median of {column.strip()} of all"].append(everybody)
         found[f"medians of {column.strip()}"].append(value)
-    for k, depth in re.findall(r"^Every two of (\d+) segments .* with ([\d.]+%) as many", page.text, re.MULTILINE):
+    for k, depth in re.findall(r"^With (\d+) segments each pair .* with ([\d.]+%) as many", page.text, re.MULTILINE):
         found["shallowest valley"] += [depth] * (k in found["k"])
     found["shallowest valley"] += re.findall(r"^A valley even between .*: ([\d.]+%) as many", page.text, re.MULTILINE)
     return found

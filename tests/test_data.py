@@ -44,10 +44,10 @@ def log(tmp_path):
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"id,x\n", "no rows"),
-        ("a.csv", b"id;x\n1;2\n", "1 column, and ';' seen"),
+        ("a.csv", b"id;x\n1;2\n", "only 1 column, with ';' in it"),
         ("a.csv", b"id,x\n1,2,3\n", "row 2 has 3 fields, the header has 2"),
         ("a.csv", b"id,x\n1,2\n2\n", "row 3 has 1 fields"),
-        ("a.csv", b"id,x,x\n1,2,3\n", "column 'x' stands more than once"),
+        ("a.csv", b"id,x,x\n1,2,3\n", "column 'x' appears more than once"),
         ("a.csv", "id,x\n1,é\n".encode("latin-1"), "name the encoding"),
         ("a.csv", b'id,x\n1,"a\n', "a quote that begins in row 2 is never closed"),
         ("a.parquet", b"no parquet", "cannot be read as .parquet"),
@@ -418,7 +418,7 @@ def test_workbook_is_read_as_a_text_file_is(tmp_path):
     assert table["k"].isna().tolist() == [False, False, True]
     assert table["v"].isna().tolist() == [False, True, False]
     pd.DataFrame([[1, 2]], columns=["x", "x"]).to_excel(path, index=False)
-    with pytest.raises(DataError, match="column 'x' stands more than once"):
+    with pytest.raises(DataError, match="column 'x' appears more than once"):
         read_table(str(path))
 
 
@@ -474,8 +474,8 @@ def test_sheet_of_a_workbook_can_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("above", "words"),
     [
-        ("sep=;\n", "which is for Excel alone; remove that line"),
-        ("Report of June\n", "what is above the header must go"),
+        ("sep=;\n", "which only Excel understands; remove that line"),
+        ("Report of June\n", "remove any lines above the header"),
     ],
 )
 def test_lines_above_the_header_are_told(tmp_path, above, words):

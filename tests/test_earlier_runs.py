@@ -79,9 +79,9 @@ def damage(run, how):
 
 
 DAMAGES = {
-    "foreign": "holds no run that came to step 3, cluster: customers.parquet, prepare.json",
+    "foreign": "holds no run that got to step 3, cluster: customers.parquet, prepare.json",
     "file": "there is no such run",
-    "early": "holds no run that came to step 3, cluster: model.skops is not there",
+    "early": "holds no run that got to step 3, cluster: model.skops is not there",
     "flipped": "model.skops: it is not the file that run.json lists, so it was changed or damaged afterwards",
     "cut": "segments.parquet: it is not the file",
     "manifest": "run.json: cannot be read",

@@ -184,7 +184,7 @@ def test_run_on_a_warehouse_tells_no_secret(warehouse, tmp_path):
 def test_secret_in_an_address_is_refused_and_not_repeated(tmp_path, address):
     done = segnb("run", "-p", f"engine={address}", cwd=tmp_path)
     assert done.returncode == 2
-    assert "it holds a secret; leave that to the environment" in done.stderr
+    assert "it holds a secret; put that in the environment" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1
 

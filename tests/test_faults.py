@@ -412,7 +412,7 @@ def test_whole_run_is_not_replaced_by_less(project):
     before = hashes(project / "outputs" / "r")
     done = segnb("run", *SMALL, "--run", "r", "--until", "prepare", cwd=project)
     assert done.returncode == 2
-    assert "holds a run that came to step iterate, and --until prepare would leave less of it" in done.stderr
+    assert "holds a run that got to step iterate, and --until prepare would cut it short" in done.stderr
     assert hashes(project / "outputs" / "r") == before
 
 
@@ -427,5 +427,5 @@ def test_latest_stands_for_the_run_published_last(project, monkeypatch):
     assert read_manifest(project / "outputs" / "next")["parameters"]["previous"] == "r"
     assert Run("latest").name == "r", "a run without segments is none to go on from"
     (project / "outputs" / "latest").unlink()
-    with pytest.raises(DataError, match="latest: no run was published yet"):
+    with pytest.raises(DataError, match="latest: no run has been published yet"):
         Run("latest")

@@ -102,7 +102,7 @@ def test_preset_of_a_plain_table_runs_to_the_report(tmp_path):
     assert "k = 2, natural" in run.stdout
     again = segnb("init", "my data.csv", cwd=tmp_path)
     assert again.returncode == 2
-    assert "my_data.yaml: is there already" in again.stderr
+    assert "my_data.yaml: already exists" in again.stderr
 
 
 def test_preset_of_a_log_runs(tmp_path):
@@ -310,7 +310,7 @@ def test_log_is_a_log_however_its_dates_are_written(tmp_path, dates):
 
 def test_log_whose_dates_or_amounts_are_not_seen_is_no_customer_table(tmp_path):
     log_of("%d. day").to_csv(tmp_path / "log.csv", index=False)
-    with pytest.raises(DataError, match="no column of dates, or none of amounts, is seen"):
+    with pytest.raises(DataError, match="found no column of dates, or none of amounts"):
         preset_of(tmp_path / "log.csv")
 
 

@@ -244,7 +244,7 @@ def test_card_is_escaped(prepared, assigned):
 
 
 def test_value_column_that_is_not_there_is_refused():
-    with pytest.raises(DataError, match="value='umsatz' is not a numeric column; those are age"):
+    with pytest.raises(DataError, match="value='umsatz' is not a numeric column; use one of age"):
         value_column(pd.DataFrame({"age": [1.0]}), "umsatz")
 
 

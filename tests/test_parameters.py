@@ -58,7 +58,7 @@ def test_papermill_reads_every_parameter(step):
         ({"outlier": "keep"}, "outlier: no such parameter; did you mean 'outliers'"),
         ({"a=1; import os": 1}, "no such parameter"),
         ({"outliers": "trim"}, "outliers='trim': .*'winsorise'"),
-        ({"k": 1}, "k=1 is one segment"),
+        ({"k": 1}, "k=1 puts everybody in one segment"),
         ({"k": "5"}, "k='5': input should be a valid integer"),
         ({"k": True}, "k=True"),
         ({"k_min": 5, "k_max": 3}, "k_min=5 is more than k_max=3"),

@@ -83,7 +83,7 @@ def test_parquet_in_shape_is_not_written_again(tmp_path):
     [
         (b"", {}, "the file is empty"),
         (HEADER, {}, "no rows; a purchase log needs at least one order line"),
-        (PLAIN.replace(",", ";"), {}, "1 column, and ';' seen in it; say reading: {delimiter: ';'}"),
+        (PLAIN.replace(",", ";"), {}, "only 1 column, with ';' in it; say reading: {delimiter: ';'}"),
         (PLAIN + "8,4,2026-01-05\n", {}, r"1 row with more or fewer fields .* \(row 5 has 3 fields, .* 4\)"),
         (HEADER + "7,1,2026-01-01,1,9\n" + PLAIN[len(HEADER) :], {}, r"\(row 2 has 5 fields, .* has 4\), repair them"),
         (PLAIN + "8,4,2026-01-05,20", {"decimal": ","}, r"has 2 values that aren't numbers \(row 2: '1.5', row 3"),
@@ -94,7 +94,7 @@ def test_parquet_in_shape_is_not_written_again(tmp_path):
         (PLAIN + "8,4,2026-01-05,1e400\n", {}, r"'amount' has 1 value beyond 1e\+15 \(row 5: '1e400'\)"),
         (PLAIN.replace("007", "é").encode("latin-1"), {}, "name the encoding, for instance"),
         (PLAIN.replace("customer", "é").encode("latin-1"), {}, "name the encoding, for instance"),
-        (HEADER.replace("order", "day") + "7,1,2,3\n", {}, "column 'day' stands more than once"),
+        (HEADER.replace("order", "day") + "7,1,2,3\n", {}, "column 'day' appears more than once"),
         (PLAIN + '8,4,2026-01-05,"5\n9,4,2026-01-05,5\n', {}, "a quote that begins in row 5 is never closed"),
         (PLAIN + '"8,4,2026-01-05,5\n9,4,2026-01-05,5\n', {}, "row 5"),
         (PLAIN.replace("customer", "client"), {}, "no column 'customer'"),
@@ -206,7 +206,7 @@ def test_several_currencies_are_never_added_up(tmp_path, name):
         if len(set(currency)) == 1:
             assert open_purchases(str(tmp_path / name), COLUMNS, "customer").counts["lines"] == 2
         else:
-            with pytest.raises(DataError, match=r"column 'Currency' tells of 2 currencies \(EUR, USD\)"):
+            with pytest.raises(DataError, match=r"column 'Currency' holds 2 currencies \(EUR, USD\)"):
                 open_purchases(str(tmp_path / name), COLUMNS, "customer")
 
 

@@ -82,7 +82,7 @@ def make_plan(run: Run, terms: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     """
     folder = plan_folder(run)
     if folder.exists():
-        raise DataError(f"{folder}: is there already, and a test that has begun keeps its plan; move it away first")
+        raise DataError(f"{folder}: already exists, and a test that has begun keeps its plan; move the folder away")
     start = _day(terms["start"])
     terms = {**terms, "start": str(start), "salt": terms["salt"] or run.name}
     arms = arms_of(run, terms)
@@ -136,9 +136,9 @@ def read_plan(run: Run) -> dict[str, Any]:
     path = plan_folder(run) / "plan.json"
     known = _read(path, f"make a plan with: segnb plan {run.name}")
     if known.get("run") != run.name:
-        raise DataError(f"{path}: is the plan of run {known.get('run')}; read back with the run that was planned")
+        raise DataError(f"{path}: is the plan of run {known.get('run')}; name that run instead")
     if known.get("segments") != _fingerprint(run):
-        raise DataError(f"{path}: is the plan of segments of {run.name} which have changed since; plan again")
+        raise DataError(f"{path}: was made for segments of {run.name} that have since changed; plan again")
     return known
 
 
@@ -187,13 +187,13 @@ def learn(run: Run, results: str, force: bool = False) -> tuple[Path, dict[str, 
 def _is_early(results: str, known: Mapping[str, Any], last: date, force: bool) -> bool:
     """Return whether results end before a plan's last test is to be read, unless that, or its beginning, forbids it."""
     if str(last) < known["start"]:
-        raise DataError(f"{results}: ends on {last}, before the plan begins on {known['start']}; give what came after")
+        raise DataError(f"{results}: ends on {last}, before the plan begins on {known['start']}; give later results")
     read_on = max(each["read_on"] for each in known["tests"])
     early = str(last + timedelta(days=1)) < read_on
     if early and not force:
         raise DataError(
             f"{results}: ends on {last}, and the plan is to be read on {read_on}; a test that is stopped when it looks "
-            "good is right too often: wait, or use --force, and the result is marked"
+            "good claims success too often: wait, or use --force, and the result is marked"
         )
     return early
 

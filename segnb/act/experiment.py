@@ -193,14 +193,14 @@ def check_results(results: pd.DataFrame, plan: pd.DataFrame, arms: pd.DataFrame)
     """
     figures = plan["figure"].unique()
     if missing := [repr(name) for name in figures if name not in results]:
-        raise DataError(f"results: no column {', '.join(missing)}, which the plan is about; give one row per customer")
+        raise DataError(f"results: no column {', '.join(missing)}, which the plan needs; give one row per customer")
     ids = results.index
     twice, strangers = ids[ids.duplicated()], ids.difference(arms.index)
-    _refuse(twice, "{} stand more than once, perhaps in both arms, such as {}; keep one row per customer")
+    _refuse(twice, "{} appear more than once, perhaps in both arms, such as {}; keep one row per customer")
     _refuse(strangers, "{} are not in the plan, such as {}; take them out, or name the run they belong to")
     for column in results.columns.intersection(["arm", "segment"]):
         others = ids[(results[column] != arms.loc[ids, column]).to_numpy()]
-        _refuse(others, f"{{}} have another {column} than planned, such as {{}}; read back with that of arms.csv")
+        _refuse(others, f"{{}} have a {column} other than planned, such as {{}}; use the one in arms.csv")
     for row in plan[["segment", "figure"]].itertuples():
         own = arms[arms["segment"] == row.segment].index.intersection(ids)
         values = pd.to_numeric(results.loc[own, row.figure], errors="coerce")
@@ -297,7 +297,7 @@ def lessons(learnt: Iterable[Mapping[str, Any]]) -> tuple[dict[int, str], str]:
     >>> row |= {"low": 0.02, "high": 0.18, "verdict": "held"}
     >>> words, sentence = lessons([{"run": "june", "forced": False, "segments": [row]}])
     >>> words[2]
-    'Tested in june: it was right: 30% with it, 20% without, a difference of 2 to 18 points.'
+    'Tested in june: the card was right; 30% with the action, 20% without, a difference of 2 to 18 points.'
     >>> sentence
     'Of 1 action tested so far, 1 held.'
     """

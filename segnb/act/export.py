@@ -64,7 +64,7 @@ def for_target(customers: pd.DataFrame, target: str) -> tuple[dict[str, pd.DataF
     ids = {kind: header for kind, header in wanted["ids"].items() if kind in customers}
     if not ids:
         needed = " or ".join(f"--{kind} COLUMN" for kind in wanted["ids"])
-        raise DataError(f"{target}: knows customers by {' or '.join(wanted['ids'])}; name that column with {needed}")
+        raise DataError(f"{target}: finds customers by {' or '.join(wanted['ids'])}; name that column with {needed}")
     known = customers.assign(**{kind: _normal(customers[kind], kind) for kind in ids})
     known = known[(known[list(ids)] != "").any(axis=1)]
     for kind in ids:
@@ -228,7 +228,7 @@ def _check_personal(customers: pd.DataFrame, target: str, personal: bool) -> Non
         named.append("ids that are e-mail addresses")
     if named and not personal:
         what = f"{len(customers):,} customers with {listed(named)}"
-        raise DataError(f"{target}: {what} would be written; say --yes if they may be")
+        raise DataError(f"{target}: {what} would be written; add --yes to allow it")
 
 
 def _sql_files(run: Run) -> dict[str, bytes]:

@@ -150,6 +150,6 @@ def predictive_sentence(gains: pd.DataFrame, days: int) -> str:
 
     >>> row = {"outcome": "buyers", "compared_with": "one mean", "gain": 0.2, "verdict": "better"}
     >>> predictive_sentence(pd.DataFrame([row]), 90)
-    'Segments of 90 days ago predicted who would order better than one mean for everybody (20% less error).'
+    'Segments from 90 days ago predicted who would order better than one mean for everybody (20% less error).'
     """
     return " ".join(sentences(_WORDS.predicted(gains.to_dict("records"), days)))

@@ -301,8 +301,8 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
     >>> from segnb.choose_k import evidence
     >>> X = np.repeat([[0.0, 0], [9, 0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
     >>> table = evidence(X, k_max=3, n_boot=5, n_refs=3)
-    >>> limits(table, decide(table), columns=2)[:33]
-    'All of this is said of 2 columns '
+    >>> limits(table, decide(table), columns=2)[:32]
+    'All of this holds for 2 columns '
     """
     row, k_max = evidence.set_index("k").loc[choice.k], evidence["k"].max()
     other = [str(k) for k in sorted({*choice.favourites.values()} - {choice.k})]

@@ -213,7 +213,7 @@ def snapshot_day(parameters: Parameters, purchases: Purchases) -> date:
     if stray := stray_lines(purchases, GAP):
         lines, day, before = stray
         why = f"order lines from {day} on lie more than {GAP} days after all others, which end on {before}"
-        raise DataError(f"{parameters.purchases}: {lines:,} {why}; repair their dates, or say as_of")
+        raise DataError(f"{parameters.purchases}: {lines:,} {why}; repair their dates, or set as_of")
     return purchases.last_day + timedelta(days=1)
 
 

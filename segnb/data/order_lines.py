@@ -106,7 +106,7 @@ def _check_one_currency(table: ibis.Table, source: str, kinds: Mapping[str, str]
         found = sorted(set(seen) - set(MISSING_MARKS))
         if len(found) > 1:
             remedy = "bring the amounts to one currency and leave that column out"
-            many = f"column {name!r} tells of {len(found)} currencies ({', '.join(found)}), which cannot be added up"
+            many = f"column {name!r} holds {len(found)} currencies ({', '.join(found)}), which cannot be added up"
             raise DataError(f"{source}: {many}; {remedy}")
 
 

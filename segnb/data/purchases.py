@@ -1,7 +1,8 @@
 """The purchase log: open it under segnb's own column names and count what is left out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -24,6 +25,9 @@ _LIKE_MISSING = ["null", "none", "nan", "na", "n/a", "#n/a", "unknown", "unbekan
 
 _MOST_GUESTS = 0.5
 """With a larger share of lines without a customer, the column of the customer must be another one."""
+
+_FEW_LINES = 5_000_000
+"""Up to so many lines are kept once they have been read; at about 100 bytes each."""
 
 _STRAY = 0.01
 """At most this share of the lines, long after all others, is taken for wrong dates."""
@@ -101,7 +105,9 @@ class Purchases:
 
 
 def open_log(parameters: Parameters) -> Purchases:
-    """Return the purchase log, lazily: neither parquet nor a table of an engine is ever held in memory as a whole.
+    """Return the purchase log, lazily: a long one, or one in an engine elsewhere, is never held in memory as a whole.
+
+    DuckDB keeps up to five million lines as they are after reading, since each figure is made of them again.
 
     Parameters
     ----------
@@ -133,7 +139,8 @@ def open_log(parameters: Parameters) -> Purchases:
     roles = {"customer_id": parameters.customer_id} | inside
     log = open_source(source, roles, parameters, backend)
     check_whole(log, [roles[role] for role in ("customer_id", "order", "product") if role in roles], source)
-    every = standard_lines(log, parameters)
+    with _answered(source):
+        every = _kept_if_few(standard_lines(log, parameters))
     customers, counts, first, last = _count_lines(every, source)
     lines = every.filter(_.reason == USED).drop("is_sale", "reason")
     if parameters.products:
@@ -198,6 +205,23 @@ def _check_roles(columns: Mapping[str, str]) -> None:
         raise DataError(f"purchase_columns={dict(columns)!r}: {needs}; {example}")
 
 
+@contextmanager
+def _answered(source: str) -> Iterator[None]:
+    """Turn what an engine says of a log that it can't read into a `DataError`."""
+    try:
+        yield
+    except Exception as error:
+        words = first_line(error)
+        hint = "; say how dates are written with reading: {dates: …}" if _DATED.search(words) else ""
+        raise DataError(f"{source}: {words}{hint}") from None
+
+
+def _kept_if_few(lines: ibis.Table) -> ibis.Table:
+    """Return lines that DuckDB keeps, or else reads again for each figure."""
+    few = lines.get_backend().name == "duckdb" and fetch(lines.agg(lines=_.count()))["lines"][0] <= _FEW_LINES
+    return kept(lines) if few else lines
+
+
 def _count_lines(lines: ibis.Table, source: str) -> tuple[ibis.Table, dict[str, int], str, str]:
     """Return the customers; the number of lines, for each fault with it and none before; the first and the last day."""
     by_customer = lines.group_by("customer_id", "reason").agg(
@@ -219,13 +243,9 @@ def _count_lines(lines: ibis.Table, source: str) -> tuple[ibis.Table, dict[str, 
         "first": _["first"].min(where=used).cast("string"),
         "last": _["last"].max(where=used).cast("string"),
     }
-    try:
+    with _answered(source):
         by_customer = kept(by_customer)
         found = fetch(by_customer.agg(**sums))
-    except Exception as error:
-        words = first_line(error)
-        hint = "; say how dates are written with reading: {dates: …}" if _DATED.search(words) else ""
-        raise DataError(f"{source}: {words}{hint}") from None
     first, last = found.pop("first")[0], found.pop("last")[0]
     counts = {name: int(count) for name, count in found.fillna(0).iloc[0].items()}
     _check_counts(counts, last, source)

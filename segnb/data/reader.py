@@ -205,18 +205,18 @@ def _text_header(path: Path, source: str, reading: Reading) -> list[str]:
     if not header:
         raise DataError(f"{source}: the file is empty; expected a header and at least one row")
     if header[0].startswith("sep="):
-        raise DataError(f"{source}: the first line begins with 'sep=', which is for Excel alone; remove that line")
+        raise DataError(f"{source}: the first line begins with 'sep=', which only Excel understands; remove that line")
     seen = next((mark for mark in (";", "\t", "|", ",") if mark != file.delimiter and mark in header[0]), None)
     if len(header) == 1 and seen:
         remedy = f"say reading: {{delimiter: '{seen}'}}, or let segnb init look at the file"
-        raise DataError(f"{source}: 1 column, and {seen!r} seen in it; {remedy}")
+        raise DataError(f"{source}: only 1 column, with {seen!r} in it; {remedy}")
     _check_twice(header, source)
     return header
 
 
 def _check_twice(header: Sequence[object], source: str) -> None:
     if twice := sorted({str(name) for name in header if header.count(name) > 1}):
-        raise DataError(f"{source}: column {', '.join(map(repr, twice))} stands more than once; rename or remove one")
+        raise DataError(f"{source}: column {', '.join(map(repr, twice))} appears more than once; rename or remove one")
 
 
 def row_batches(source: str, kinds: Mapping[str, str], reading: Reading, faults: Faults) -> Batches:

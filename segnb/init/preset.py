@@ -76,7 +76,7 @@ def new_preset(table: str, log: str = "", engine: str = EMBEDDED) -> tuple[str, 
     Parameters
     ----------
     table : str
-        One row per customer; or, alone, a purchase log. A file, or a table of the engine.
+        One row per customer; a purchase log if given alone. A file, or a table of the engine.
     log : str, optional
         One row per order line.
     engine : str
@@ -211,7 +211,7 @@ def _of_log(log: _Preview, customers: _Preview, given: dict[str, Any], notes: li
     roles = roles or guesses.guess_log(log.rows, given["customer_id"])
     if not roles:
         there = f"the columns are {some(list(log.rows))}"
-        raise DataError(f"{log.source}: no column of dates, or none of amounts, is seen; {there}")
+        raise DataError(f"{log.source}: found no column of dates, or none of amounts; {there}")
     columns = {role: guess.column for role, guess in roles.items()}
     dates = log.rows[columns["date"]]
     reading = customers.reading | log.export.get("reading", {}) | log.reading

@@ -68,7 +68,7 @@ def value_column(customers: pd.DataFrame, wanted: str) -> str:
     if wanted in ("", "spend"):
         return ""
     numeric = ", ".join(customers.select_dtypes("number"))
-    raise DataError(f"value={wanted!r} is not a numeric column; those are {numeric}")
+    raise DataError(f"value={wanted!r} is not a numeric column; use one of {numeric}")
 
 
 def profiles(customers: pd.DataFrame | np.ndarray, segments: ArrayLike, features: Sequence[str] = ()) -> pd.DataFrame:

@@ -76,7 +76,7 @@ def write_workshop(folder: Path, story: str = "shop", grader: str = "") -> Path:
     """
     folder = Path(os.path.abspath(folder))
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise DataError(f"{folder}: is there already; name a new folder, or empty that one")
+        raise DataError(f"{folder}: already exists; name a new folder, or empty that one")
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         with writable(folder, "name a folder where you may write"):

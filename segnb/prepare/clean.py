@@ -177,7 +177,7 @@ def _choose_features(table: pd.DataFrame, wanted: _Names, behaviours: _Names) ->
     if wanted and mostly_missing:
         shares = ", ".join(f"{name!r} ({missing[name]:.0%})" for name in mostly_missing)
         remedy = "list it in descriptors, or keep the rows that have it"
-        raise DataError(f"features: column {shares} is mostly missing, so filling it would make it up; {remedy}")
+        raise DataError(f"features: column {shares} is mostly missing, so most of it would be made up; {remedy}")
     if not columns:
         raise DataError("no numeric column to cluster on; name some in features, categories among them")
     check_columns_used(table[columns])
@@ -209,7 +209,7 @@ def _check_apart(wanted: _Names, others: _Names, parameter: str, other: str) -> 
 
 def _check_names(table: pd.DataFrame, wanted: _Names, parameter: str) -> None:
     if twice := sorted({name for name in wanted if list(wanted).count(name) > 1}):
-        raise DataError(f"{parameter}: {', '.join(map(repr, twice))} stands there more than once; name it once")
+        raise DataError(f"{parameter}: {', '.join(map(repr, twice))} is listed more than once; name it once")
     if missing := [name for name in wanted if name not in table]:
         known = ", ".join(map(str, table.columns))
         raise DataError(f"{parameter}: no column {', '.join(map(repr, missing))}; the columns are {known}")
@@ -217,7 +217,7 @@ def _check_names(table: pd.DataFrame, wanted: _Names, parameter: str) -> None:
 
 def _check_weights(weights: dict[str, float], columns: list[str]) -> None:
     if unknown := ", ".join(repr(name) for name in weights if name not in columns):
-        raise DataError(f"weights: {unknown} is not a clustering column; those are {', '.join(columns)}")
+        raise DataError(f"weights: {unknown} is not a clustering column; use one of {', '.join(columns)}")
 
 
 def _drop_rows(table: pd.DataFrame, columns: list[str], missing: str, outliers: str) -> tuple[pd.DataFrame, list[Rule]]:
@@ -242,7 +242,7 @@ def _check_values(values: pd.DataFrame, transform: str, scale: str) -> None:
     for name, column in values.items():
         if scale == "robust" and column.quantile(0.25) == column.quantile(0.75):
             remedy = "use scale='standard' or 'minmax', or leave the column out of features"
-            raise DataError(f"scale='robust': column {name!r} has one value in its whole middle half; {remedy}")
+            raise DataError(f"scale='robust': column {name!r} has the same value in its whole middle half; {remedy}")
         if low := transform == "log" and int((column <= -1).sum()):
             remedy = "use transform='yeo-johnson' or 'auto'"
             raise DataError(f"transform='log': column {name!r} has {low} values of -1 or less; {remedy}")

@@ -86,7 +86,7 @@ def execute(
     except RuntimeError as error:  # nbclient's, or jupyter_client's if it died before its first cell
         if "died" not in str(error):
             raise
-        raise RunError(f"{output.stem}: the kernel died, which mostly means that memory ran out") from None
+        raise RunError(f"{output.stem}: the kernel died, which usually means that memory ran out") from None
 
 
 class _Forked(LocalProvisioner):

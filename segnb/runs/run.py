@@ -123,8 +123,8 @@ def _check_no_less(published: Path, steps: Sequence[str]) -> None:
         done = list(read_manifest(published).get("steps", {}))
     if len(done) > len(steps):
         raise DataError(
-            f"{_shown(published)} holds a run that came to step {done[-1]}, and --until {steps[-1]} would leave "
-            "less of it; give this run another name, leave out --until, or begin with --from"
+            f"{_shown(published)} holds a run that got to step {done[-1]}, and --until {steps[-1]} would cut "
+            "it short; give this run another name, leave out --until, or begin with --from"
         )
 
 
@@ -186,7 +186,7 @@ def _check_upstream(now: Parameters, recorded: Parameters, steps: Sequence[str])
     idle = [name for name, value in now if value != getattr(recorded, name) and name not in used]
     if idle:
         raise DataError(
-            f"{', '.join(idle)}: used by earlier steps only, which --from {steps[0]} does not run again; "
+            f"{', '.join(idle)}: used only by earlier steps, which --from {steps[0]} does not run again; "
             "begin with an earlier step"
         )
 

@@ -49,7 +49,7 @@ def resolved(run: str) -> str:
     with suppress(OSError, UnicodeDecodeError):
         name = (outputs_folder() / LATEST).read_text(encoding="utf-8").strip()
     if not name:
-        raise DataError(f"{LATEST}: no run was published yet in {outputs_folder()}; name a run")
+        raise DataError(f"{LATEST}: no run has been published yet in {outputs_folder()}; name a run")
     return name
 
 
@@ -129,13 +129,13 @@ def check_file(path: Path) -> dict[str, Any]:
         If there is no manifest, or the file is not the one that it lists.
     """
     if not (path.parent / MANIFEST).is_file():
-        raise RunError(f"{MANIFEST} is not beside it, so nobody knows whether the run is whole")
+        raise RunError(f"{MANIFEST} is not beside it, so the run may be incomplete")
     manifest = read_manifest(path.parent)
     listed = manifest["files"].get(path.name)
     if not listed:
         raise RunError(f"{MANIFEST} does not list it, so it is not part of the run")
     if not path.is_file():
-        raise RunError(f"it is gone, though {MANIFEST} lists it")
+        raise RunError(f"it is missing, though {MANIFEST} lists it")
     if sha256(path) != listed["sha256"]:
         raise RunError(f"it is not the file that {MANIFEST} lists, so it was changed or damaged afterwards")
     return manifest
@@ -169,10 +169,10 @@ def check_earlier(parameter: str, name: str) -> None:
     if not folder.is_dir():
         raise DataError(f"{said}: there is no such run in {outputs_folder()}; {_known_runs()}")
     if name.endswith(FAILED):
-        raise DataError(f"{said}: {folder} is what a failed run left; name a run that came to its end")
+        raise DataError(f"{said}: {folder} is what a failed run left; name a run that finished")
     if missing := [file for file in NEEDED if not (folder / file).is_file()]:
         raise DataError(
-            f"{said}: {folder} holds no run that came to step 3, cluster: {', '.join(missing)} is not there; "
+            f"{said}: {folder} holds no run that got to step 3, cluster: {', '.join(missing)} is not there; "
             "name another run, or make that one again"
         )
     for file in NEEDED:
