@@ -285,8 +285,8 @@ def test_figure_that_is_the_same_for_everybody_teaches_nothing():
 BAD_RESULTS = {
     "unknown ids": (lambda t: t.rename(index={t.index[0]: "stranger"}), "not in the plan, such as stranger"),
     "both arms": (lambda t: pd.concat([t, t.head(1)]), "more than once, perhaps in both arms"),
-    "other arm": (lambda t: t.assign(arm=TREATED), "another arm than planned"),
-    "changed segments": (lambda t: t.assign(segment=2), "another segment than planned"),
+    "other arm": (lambda t: t.assign(arm=TREATED), "differ in arm from the plan"),
+    "changed segments": (lambda t: t.assign(segment=2), "differ in segment from the plan"),
     "empty arm": (lambda t: t[t["own_arm"] == TREATED], "has nobody left alone"),
     "negative": (lambda t: t.assign(spend=-1.0), "spend is missing, negative"),
     "missing": (lambda t: t.assign(spend=np.nan), "spend is missing, negative"),
@@ -316,10 +316,8 @@ def test_lessons_of_several_tests_count_the_last_of_each_segment():
     ]
     words, sentence = lessons(tests)
     assert sentence == "Of 2 actions tested so far, 1 held and 1 did not hold."
-    assert (
-        words[1]
-        == "Tested in june (read before its time): it was right: 2 with it, 1.5 without, a difference of 0.1 to 0.9."
-    )
+    read = "Tested in june (read before its time): the card was right"
+    assert words[1] == f"{read}; 2 with the action, 1.5 without, a difference of 0.1 to 0.9."
 
 
 # The whole way: plan, campaign, learn, next report
@@ -383,7 +381,7 @@ def test_plan_is_learnt_from_and_the_next_reports_cards_tell(planned):
     autumn = Run("autumn")
     assert [test["run"] for test in learnt_before(autumn)] == ["shop"]
     cards = {card["segment"]: card["learnt"] for card in autumn.read("cards.json")}
-    assert any(words.startswith("Tested in shop: it was right") for words in cards.values())
+    assert any(words.startswith("Tested in shop: the card was right") for words in cards.values())
     index = (planned / "outputs" / "autumn" / "index.html").read_text()
     assert autumn.read("learnt.json")["sentence"] in index
     told = customers_to_export(autumn, {})

@@ -124,7 +124,9 @@ def test_smallest_share_limits_k_and_the_reasons_say_so(blob_evidence):
     assert choice.k == 2
     assert any("k = 3 has valleys too, but leaves a segment below 2%" in reason for reason in choice.reasons)
     flat = small.assign(valley_depth=1.0)
-    assert any("sizes that are too small at every k" in reason for reason in decide(flat, min_share=0.4).reasons)
+    assert any(
+        "though some segment is too small at every k" in reason for reason in decide(flat, min_share=0.4).reasons
+    )
 
 
 def test_shop_is_natural(prepared):

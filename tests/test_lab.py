@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -204,7 +205,8 @@ def test_panel_draws_ahead_what_the_next_step_of_its_slider_will_ask_for():
         assert sorted(drawn) == [2, 3, 4], "it was there"
         await until_drawn([2, 3, 4, 5])
 
-    asyncio.run(move())
+    with ThreadPoolExecutor() as pool:  # the browser has a loop of its own in this thread
+        pool.submit(asyncio.run, move()).result()
 
 
 def test_panel_follows_where_nothing_runs_on_by_itself():

@@ -148,6 +148,25 @@ def test_each_segment_is_told_once_and_reached_by_the_keyboard(prepared, assigne
     plt.close("all")
 
 
+@pytest.mark.parametrize("name", ["spend", "a rather long name of a feature"])
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_figures_of_few_columns_have_room_for_their_titles(n, name):
+    """matplotlib would warn, and a page would show that, where a title leaves no room for the axes."""
+    columns = [f"{name} {number}" for number in range(n)]
+    scores = pd.DataFrame([[1.0] * n, [-1.0] * n], index=pd.Index([1, 2], name="segment"), columns=columns)
+    drifts = pd.DataFrame({"column": columns, "effect": 0.1, "drifted": True})
+    gains = pd.DataFrame({"outcome": "spend", "compared_with": "quintiles", "gain": [0.1] * n})
+    gains = gains.assign(low=0.0, high=0.2, verdict="no better")
+    customers = pd.DataFrame(np.arange(10.0 * n).reshape(10, n), columns=columns)
+    segments = pd.Series([1, 2] * 5)
+    drawn = [plots.centre_heatmap(scores), plots.drift_bars(drifts), plots.predictive_gain(gains)]
+    drawn += [plots.portraits(customers, segments, scores, {1: name}), plots.distributions(customers, customers)]
+    for each in drawn:
+        wide, narrow = page_figure(each if isinstance(each, Figure) else each.figure, "words")
+        assert wide.count("<text") > 2
+        assert narrow.count("<text") > 2
+
+
 def test_figure_of_ten_times_the_customers_weighs_the_same():
     def weight(size):
         points = pd.DataFrame(np.random.default_rng(0).normal(size=(size, 2)), columns=["a", "b"])

@@ -200,7 +200,7 @@ def check_results(results: pd.DataFrame, plan: pd.DataFrame, arms: pd.DataFrame)
     _refuse(strangers, "{} are not in the plan, such as {}; take them out, or name the run they belong to")
     for column in results.columns.intersection(["arm", "segment"]):
         others = ids[(results[column] != arms.loc[ids, column]).to_numpy()]
-        _refuse(others, f"{{}} have a {column} other than planned, such as {{}}; use the one in arms.csv")
+        _refuse(others, f"{{}} differ in {column} from the plan, such as {{}}; use the one in arms.csv")
     for row in plan[["segment", "figure"]].itertuples():
         own = arms[arms["segment"] == row.segment].index.intersection(ids)
         values = pd.to_numeric(results.loc[own, row.figure], errors="coerce")

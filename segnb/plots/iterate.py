@@ -99,7 +99,7 @@ def predictive_gain(gains: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ends = np.abs(gains[["low", "high"]].sub(gains["gain"], axis=0)).T
     ax.errorbar(gains["gain"], places, xerr=ends, fmt="o", color=ACCENT, capsize=4)
     ax.axvline(0, color=MUTED, linewidth=1)
-    names = [f"{_PREDICTED[row.outcome]}, beside {row.compared_with}" for row in gains.itertuples()]
+    names = [f"{_PREDICTED[row.outcome]} against {row.compared_with}" for row in gains.itertuples()]
     ax.set_yticks(places, names)
     ax.set(xlabel="share of the error saved; below zero, added", ylim=(-0.6, len(gains) - 0.4))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -128,13 +128,14 @@ def change_bars(causes: pd.DataFrame, noise_high: float, ax: Axes | None = None)
         return None
     ax = new_axes(ax, 7.5, 1.3 + 0.55 * len(known))
     causes = [_CAUSES[name] for name in known.index]
-    ax.barh(causes, known["chance"], color=MUTED, alpha=0.6, label="chance, on average")
+    ax.barh(causes, known["chance"], color=MUTED, alpha=0.6, label="chance, mean")
     ax.barh(causes, known["excess"], left=known["chance"], color=ACCENT, label="beyond chance")
     ax.axvline(noise_high, color=WARNING, linestyle="--", label="chance, 95 %")
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.grid(axis="y", visible=False)
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    below = {"loc": "outside lower center", "ncols": 3, "columnspacing": 1, "handlelength": 1, "frameon": False}
+    ax.figure.legend(*ax.get_legend_handles_labels(), fontsize=9, **below)
     beyond = [f"{percent(excess)} by {name}" for name, excess in known["excess"].items()]
     ax.set_title(f"Moved beyond chance: {listed(beyond)}")
     return ax
@@ -154,7 +155,7 @@ def drift_bars(drifts: pd.DataFrame, ax: Axes | None = None, most: int = 15) -> 
     '1 of 1 features drifted beyond chance (orange)'
     """
     shown = drifts.head(most)
-    ax = new_axes(ax, 7.5, 0.9 + 0.32 * len(shown))
+    ax = new_axes(ax, 7.5, 1.3 + 0.32 * len(shown))
     ax.barh(shown["column"].map(label), shown["effect"], color=np.where(shown["drifted"], WARNING, MUTED))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)

@@ -278,7 +278,10 @@ def centre_heatmap(scores: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
     ax = new_axes(ax, max(6.4, 3.4 + 0.85 * table.shape[1]), 1.4 + 0.32 * table.shape[0])
     few = table.size <= 400
     words = table.map("{:z.1f}".format) if few else False
+    layout = ax.figure.get_layout_engine()
+    ax.figure.set_layout_engine("none")  # seaborn draws the figure before its labels lie flat
     sns.heatmap(table, annot=words, fmt="", annot_kws={"size": 9}, linewidths=0.5, cbar=not few, ax=ax, **HIGH_LOW)
+    ax.figure.set_layout_engine(layout or "none")
     ax.set(xlabel="segment", ylabel="")
     ax.tick_params(axis="y", rotation=0)
     ax.set_title("What is high (red) and low (blue) in each segment, in standard deviations")

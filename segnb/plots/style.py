@@ -47,8 +47,7 @@ THEME = (
     | sns.plotting_context("notebook", font_scale=0.9)
     | {
         "text.parse_math": False,
-        "font.family": ["sans-serif"],
-        "font.sans-serif": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)],
+        "font.family": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)],
         "patch.force_edgecolor": False,
         "axes.edgecolor": LINE,
         "axes.titlelocation": "left",
@@ -89,19 +88,9 @@ def styled(draw: Callable) -> Callable:
         if any(isinstance(each, pd.DataFrame | pd.Series) and each.empty for each in args):
             return None
         with mpl.rc_context(THEME), _unknown_letters():
-            drawn = draw(*args, **kwargs)
-            if drawn is not None:
-                _wrap_titles(drawn.figure)
-            return drawn
+            return draw(*args, **kwargs)
 
     return wrapper
-
-
-def _wrap_titles(figure: Figure) -> None:
-    """Let titles break into lines where they would run out of the figure."""
-    titles = [figure._suptitle, *(ax._left_title for ax in figure.axes)]
-    for title in filter(None, titles):
-        title.set_wrap(True)
 
 
 def new_axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:
@@ -142,7 +131,7 @@ PHONE = 3.65
 _LOW = 1.4
 """Axes lower than this, in inches, stand side by side on a phone."""
 
-_LONG_NAME = 18
+_LONG_NAME, _LONG_LINE = 18, 30
 
 _MOST_CELLS = 300
 """A heatmap of more cells is a picture within the figure."""
@@ -189,6 +178,7 @@ def png_figure(figure: Figure) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
+    _head(figure)
     figure.set_dpi(2 * DPI)
     with _unknown_letters():
         FigureCanvasAgg(figure).print_png(buffer)  # `savefig` would draw it twice
@@ -246,9 +236,24 @@ def _written(root: ElementTree.Element) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def _placed(figure: Figure) -> list[Axes]:
+    """Return the axes that are seen, without those of a colour bar."""
+    return [ax for ax in figure.axes if ax.get_visible() and ax.get_subplotspec()]
+
+
+def _head(figure: Figure) -> None:
+    """Put the title above the whole figure, where a long one is broken without harm to the axes."""
+    axes, title = _placed(figure), figure.get_suptitle()
+    if len(axes) == 1 and (own := axes[0].get_title(loc="left")):
+        axes[0].set_title("", loc="left")
+        title = own
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", wrap=True)
+
+
 def _stack(figure: Figure) -> None:
-    """Give the figure the width of a phone: its axes one below the other, low ones in pairs, its title above all."""
-    axes = [ax for ax in figure.axes if ax.get_visible() and ax.get_subplotspec()]
+    """Give the figure the width of a phone: its axes one below the other, low ones in pairs."""
+    axes = _placed(figure)
     heights = [ax.get_position().height * figure.get_figheight() for ax in axes]
     height = figure.get_figheight()
     if len({round(ax.get_position().x0, 2) for ax in axes}) > 1:
@@ -262,10 +267,6 @@ def _stack(figure: Figure) -> None:
         height = min(height, PHONE)
     for ax in axes:
         _break_labels(ax)
-    if not figure.get_suptitle() and len(axes) == 1:
-        title = axes[0].get_title(loc="left")
-        axes[0].set_title("", loc="left")
-        figure.suptitle(title, x=0.01, ha="left", wrap=True)
     figure.set_layout_engine("constrained")
     figure.set_size_inches(PHONE, height)
 
@@ -273,13 +274,16 @@ def _stack(figure: Figure) -> None:
 def _break_labels(ax: Axes) -> None:
     """Break long names beside an axis into lines, or they would leave no room for what is drawn."""
     names = [text.get_text() for text in ax.get_yticklabels()]
+    lines = 2 if ax.get_aspect() == "auto" else 1  # rows of squares are as low as they are narrow
     if max(map(len, names), default=0) > _LONG_NAME:
-        ax.set_yticks(ax.get_yticks(), [wrapped(name, _LONG_NAME, 2) for name in names])
+        ax.set_yticks(ax.get_yticks(), [wrapped(name, _LONG_NAME, lines) for name in names])
+    ax.set_xlabel("\n".join(wrapped(line, _LONG_LINE) for line in ax.get_xlabel().split("\n")))
 
 
 def _svg(figure: Figure, words: str) -> ElementTree.Element:
     for mesh in figure.findobj(QuadMesh):
         mesh.set_rasterized(mesh.get_array().size > _MOST_CELLS or mesh.axes.get_label() == "<colorbar>")
+    _head(figure)
     buffer = io.StringIO()
     salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
     for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
