@@ -47,6 +47,23 @@ LEFT_OUT = {
 """Why lines are left out, by what their number is called; the first reason that holds is a line's own."""
 
 RETURN, USED = "returns and free lines", "used"
+_REASONS = [*LEFT_OUT.values(), RETURN, USED]
+
+
+def reason_is(*reasons: str) -> ibis.Deferred:
+    """Return whether a line has one of these reasons: it holds their places in a list, by which engines group faster.
+
+    Parameters
+    ----------
+    *reasons : str
+        Of `LEFT_OUT`, `RETURN` or `USED`.
+    """
+    return _.reason.isin([_REASONS.index(each) for each in reasons])
+
+
+def reasons_in_words(codes: pd.Series) -> pd.Series:
+    """Return the reasons of lines as text."""
+    return codes.map(dict(enumerate(_REASONS)))
 
 
 def open_source(source: str, roles: Mapping[str, str], parameters: Parameters, backend: ibis.BaseBackend) -> ibis.Table:
@@ -272,10 +289,11 @@ def _kept(log: ibis.Table, only: Mapping[str, Sequence[str]]) -> ibis.Value:
 
 
 def _reason(found: Mapping[str, ibis.Value], sale: ibis.Value, kept: ibis.Value, returns: str) -> ibis.Value:
-    """Return why a line is left out, or "used"."""
+    """Return why a line is left out, or that it is used: see `reason_is`."""
     holds = [~kept, *(found[name].isnull() for name in ("customer_id", "day", "amount"))]
     reasons = [*zip(holds, LEFT_OUT.values()), *([(~sale, RETURN)] if returns == "exclude" else [])]
-    return ibis.cases(*reasons, else_=USED)
+    codes = ((holds, _REASONS.index(words)) for holds, words in reasons)
+    return ibis.cases(*codes, else_=_REASONS.index(USED)).cast("int8")
 
 
 def _amount(log: ibis.Table, column: Mapping[str, ibis.Column]) -> ibis.Column:

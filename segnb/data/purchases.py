@@ -12,7 +12,17 @@ import pandas as pd
 from ibis import _
 
 from segnb.data.engines import connect, fetch, first_line, kept
-from segnb.data.order_lines import LEFT_OUT, RETURN, USED, check_whole, open_source, standard_lines, text_id
+from segnb.data.order_lines import (
+    LEFT_OUT,
+    RETURN,
+    USED,
+    check_whole,
+    open_source,
+    reason_is,
+    reasons_in_words,
+    standard_lines,
+    text_id,
+)
 from segnb.errors import DataError
 from segnb.parameters import Parameters
 from segnb.tables import LARGEST
@@ -55,7 +65,7 @@ class Purchases:
     kept_by : list of str
         Columns by whose values lines were kept.
     every : ibis.Table
-        One row per line that was read, with `reason`: "used", or why the line was left out.
+        One row per line that was read, with `reason`: that it is used, or why it was left out; see `reason_is`.
 
     Examples
     --------
@@ -99,7 +109,10 @@ class Purchases:
         customers = _.customer_id.nunique(where=_.customer_id.notnull())  # Polars would count a missing one too
         by_month = by_order.view().group_by("month", "reason")
         sums = by_month.agg(lines=_.lines.sum(), orders=_.count(), customers=customers, sum=_["sum"].sum())
-        table = fetch(sums).sort_values(["month", "reason"], ignore_index=True)
+        table = fetch(sums)
+        table = table.assign(reason=reasons_in_words(table["reason"])).sort_values(
+            ["month", "reason"], ignore_index=True
+        )
         counts = table[["lines", "orders", "customers"]].astype(int)
         return table.assign(**counts, month=table["month"].str.replace(r"(\d{4})(\d\d)", r"\1-\2", regex=True))
 
@@ -142,7 +155,7 @@ def open_log(parameters: Parameters) -> Purchases:
     with _answered(source):
         every = _kept_if_few(standard_lines(log, parameters))
     customers, counts, first, last = _count_lines(every, source)
-    lines = every.filter(_.reason == USED).drop("is_sale", "reason")
+    lines = every.filter(reason_is(USED)).drop("is_sale", "reason")
     if parameters.products:
         lines = lines.left_join(_product_categories(columns, parameters, backend), "product").drop("product_right")
     kept_by = [name for name in parameters.only if name in log.columns]
@@ -172,7 +185,8 @@ def repeats(purchases: Purchases) -> tuple[int, int]:
     (6122, 0)
     """
     some = purchases.customers.order_by("customer_id").limit(300)
-    lines = purchases.lines.semi_join(some, "customer_id")
+    last = fetch(some.agg(last=_.customer_id.max()))["last"].tolist()[0]
+    lines = purchases.lines.filter(_.customer_id <= last)
     alike = lines.group_by(lines.columns).agg(copies=lines.count())
     found = fetch(alike.agg(lines=_.copies.sum(), different=_.count())).fillna(0).astype(int).iloc[0]
     return int(found["lines"]), int(found["lines"] - found["different"])
@@ -232,14 +246,14 @@ def _count_lines(lines: ibis.Table, source: str) -> tuple[ibis.Table, dict[str, 
         last=_.day.max(),
         first_ever=_.day.min(where=_.amount >= 0),
     )
-    whole, used = _.reason.isin([USED, RETURN]), _.reason == USED
+    whole, used = reason_is(USED, RETURN), reason_is(USED)
     sums = {
         "lines": _.lines.sum(),
-        **{name: _.lines.sum(where=_.reason == reason) for name, reason in LEFT_OUT.items()},
+        **{name: _.lines.sum(where=reason_is(reason)) for name, reason in LEFT_OUT.items()},
         "not_sales": _.not_sales.sum(where=whole),
         "customers": _.customer_id.nunique(where=whole),
         "like_missing": _.lines.sum(where=_.customer_id.cast("string").lower().isin(_LIKE_MISSING)),
-        "absurd": _.absurd.sum(where=_.reason != LEFT_OUT["not_kept"]),
+        "absurd": _.absurd.sum(where=~reason_is(LEFT_OUT["not_kept"])),
         "first": _["first"].min(where=used).cast("string"),
         "last": _["last"].max(where=used).cast("string"),
     }
