@@ -482,3 +482,10 @@ def test_lines_above_the_header_are_told(tmp_path, above, words):
     (tmp_path / "t.csv").write_text(f"{above}a;b;c;d\n1;2;3;4\n")
     with pytest.raises(DataError, match=words):
         read_table(str(tmp_path / "t.csv"), reading={"delimiter": ";"})
+
+
+@pytest.mark.parametrize("most", [1, 10, 25, 60])
+def test_first_rows_of_parquet_are_read_across_row_groups(tmp_path, most):
+    table = pd.DataFrame({"n": range(50)})
+    table.to_parquet(tmp_path / "t.parquet", row_group_size=10, index=False)
+    pd.testing.assert_frame_equal(read_table(str(tmp_path / "t.parquet"), most=most), table.head(most))

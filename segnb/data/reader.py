@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from segnb.data.contract import MISSING_MARKS, Faults, Reading, known, numbers
@@ -282,9 +281,18 @@ def _parquet_header(path: Path, source: str, reading: Reading) -> list[str]:
     return [name for name in pq.read_schema(path).names if not _NAMELESS.fullmatch(name)]
 
 
+def _first_rows(file: pq.ParquetFile, most: int) -> Batches:
+    """Yield the first rows without reading more than the pages that hold them."""
+    for batch in file.iter_batches(batch_size=most):
+        yield batch.slice(0, most)
+        most -= len(batch)
+        if most <= 0:
+            return
+
+
 def _read_parquet(path: Path, source: str, ids: Sequence[str], reading: Reading, most: int | None) -> pd.DataFrame:
-    rows = pyarrow.dataset.dataset(path)
-    table = rows.to_table() if most is None else rows.head(most)
+    file = pq.ParquetFile(path)
+    table = file.read() if most is None else pa.Table.from_batches(_first_rows(file, most), file.schema_arrow)
     named = table.select(_parquet_header(path, source, reading))
     return named.to_pandas(ignore_metadata=True)  # a pandas index becomes the column that it was
 
