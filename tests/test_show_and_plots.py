@@ -148,6 +148,15 @@ def test_each_segment_is_told_once_and_reached_by_the_keyboard(prepared, assigne
     plt.close("all")
 
 
+def test_figure_that_is_shown_twice_looks_the_same():
+    points = pd.DataFrame({"a": [0.0, 1, 2], "b": [1.0, 0, 2]}, index=["Ann", "Bo", "Cy"])
+    with door_of(Door(1, {1: 2, 2: 1})):
+        ax = plots.scatter(points, pd.Series([1, 1, 2], points.index), "a", "b")
+    one, two = (show.Picture(ax)._repr_mimebundle_()[0] for _ in range(2))
+    assert "Ann: " in one["text/html"]
+    assert one == two
+
+
 @pytest.mark.parametrize("name", ["spend", "a rather long name of a feature"])
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_figures_of_few_columns_have_room_for_their_titles(n, name):

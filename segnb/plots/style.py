@@ -178,9 +178,9 @@ def png_figure(figure: Figure) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
-    _head(figure)
     figure.set_dpi(2 * DPI)
-    with _unknown_letters():
+    with mpl.rc_context(THEME), _unknown_letters():
+        _head(figure)
         FigureCanvasAgg(figure).print_png(buffer)  # `savefig` would draw it twice
     return buffer.getvalue()
 
@@ -191,7 +191,7 @@ def page_figure(figure: Figure, words: str) -> tuple[str, str]:
     Parameters
     ----------
     figure : Figure
-        Is changed: in the end it is transparent and has the width of a phone, its axes one below the other.
+        Is changed: in the end it has the width of a phone, its axes one below the other.
     words : str
         What it shows, for those who can't see it.
 
@@ -213,7 +213,6 @@ def told_figure(figure: Figure, words: str) -> str:
     Parameters
     ----------
     figure : Figure
-        Is changed: it is transparent.
     words : str
         What it shows, for those who can't see it.
 
@@ -283,14 +282,15 @@ def _break_labels(ax: Axes) -> None:
 def _svg(figure: Figure, words: str) -> ElementTree.Element:
     for mesh in figure.findobj(QuadMesh):
         mesh.set_rasterized(mesh.get_array().size > _MOST_CELLS or mesh.axes.get_label() == "<colorbar>")
-    _head(figure)
     buffer = io.StringIO()
     salt = f"{words}{figure.get_figwidth()}"  # what a page leaves out must not share names with what it shows
-    for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
-        patch.set_visible(False)
+    grounds = [each for each in (figure.patch, *(ax.patch for ax in figure.axes)) if each.get_visible()]
+    plt.setp(grounds, visible=False)  # a page has its own
     figure.set_dpi(144)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), _unknown_letters():
+    with mpl.rc_context(THEME | {"svg.fonttype": "none", "svg.hashsalt": salt}), _unknown_letters():
+        _head(figure)
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    plt.setp(grounds, visible=True)
     root = ElementTree.fromstring(buffer.getvalue())
     root.remove(root.find(f"{_SVG}metadata"))
     width, height = figure.get_size_inches() * DPI
