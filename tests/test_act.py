@@ -268,6 +268,23 @@ def test_intervals_cover_and_false_discoveries_are_few_and_power_is_as_planned()
     assert found["power"] == pytest.approx(0.80, abs=0.05)
 
 
+def test_without_a_log_no_share_is_told_and_none_rises_beyond_all():
+    card = plan_of(1)[0] | {"figure": "answer"}
+    for n, there in ((400, True), (10, False)):
+        arms = pd.DataFrame({"segment": 1, "arm": [TREATED, LEFT_ALONE] * (n // 2)})
+        row = plan_tests([card], arms, {}).iloc[0]
+        assert pd.isna(row["baseline"]), "nothing tells what it was"
+        assert pd.isna(row["relative_effect"])
+        assert pd.notna(row["smallest_effect"]) == there, "from one half a share can't rise by more than one half"
+
+
+def test_figures_that_are_never_negative_have_no_negative_interval():
+    orders = pd.DataFrame({"orders": [0.0] * 20 + [60.0], "balance": [-1.0] * 20 + [60.0]})
+    rates = outcome_rates(pd.concat([orders, orders], ignore_index=True), np.repeat([1, 2], 21)).set_index("outcome")
+    assert (rates.loc["orders", "low"] == 0).all()
+    assert (rates.loc["balance", "low"] < -1).all()
+
+
 def test_verdicts_say_right_wrong_undecided_and_spoilt():
     arms, results = campaign(4, effects=[20.0, 0.0, 0.0, 20.0], sizes=[400, 4000, 60, 1000], seed=6)
     fourth = arms.index[(arms["segment"] == 4) & (arms["arm"] == LEFT_ALONE)]

@@ -309,13 +309,17 @@ def test_compared_with_an_earlier_run(begun):
     [
         ("spend\n" + "\n".join(str(number % 17) for number in range(60)), []),
         ("a,b\n" + "\n".join(f"{number % 7},{number % 5}" for number in range(14)), ["-p", "k_max=3"]),
+        ("spend,b\n" + "\n".join(f"{number % 7},{number % 5}" for number in range(12)), ["-p", "k_max=3"]),
     ],
-    ids=["one column", "everybody withheld"],
+    ids=["one column", "everybody withheld", "everybody and what they are worth withheld"],
 )
 def test_small_and_narrow_tables_run_to_the_report(small, text, given):
     (small / "customer_data.csv").write_text(text + "\n")
     done = segnb("run", *SMALL, *given, cwd=small)
     assert done.returncode == 0, done.stderr
+    for page in PAGES[1:]:
+        html = (small / "outputs" / "shop" / page).read_text()
+        assert not re.search(r"</h2>\s*(</div>\s*)*(<div[^>]*>\s*)*<h2", html), "a heading stands above something"
 
 
 def test_log_that_does_not_fill_the_earlier_window_is_not_compared(small, shop):

@@ -88,17 +88,18 @@ def plan_tests(
         `segment` and `arm` of each customer who takes part, see `assign_arms`.
     followed : mapping of int to DataFrame
         By days, what customers of the segments did in so many days: see `segnb.history.snapshots.Past.followed`.
-        Without it a share is taken to be one half, where its spread is largest, and other figures have no baseline.
+        Without it a share is taken to be one half, where its spread is largest, and no figure has a baseline.
     worth : float, default 0.3
         The largest effect, as a share of the baseline, that anyone would hope for.
 
     Returns
     -------
     DataFrame
-        One row per segment: what its card says, and `baseline` (the figure as it was), `spread`
-        (its standard deviation after what came before), `treated` and `left_alone` (customers), `smallest_effect` (in
-        the figure's unit) and `relative_effect` (of the baseline), `enough` (customers of both arms that would see the
-        effect hoped for), `weeks` until it can be read, and `verdict`.
+        One row per segment: what its card says, and `baseline` (the figure as it was, missing where nothing tells it),
+        `spread` (its standard deviation after what came before), `treated` and `left_alone` (customers),
+        `smallest_effect` (in the figure's unit; missing if no share could rise so far) and `relative_effect` (of the
+        baseline), `enough` (customers of both arms that would see the effect hoped for), `weeks` until it can be read,
+        and `verdict`.
 
     >>> cards = [{"segment": 1, "name": "frequent", "action": "Thank them.", "figure": "answer", "days": 30}]
     >>> arms = pd.DataFrame({"segment": 1, "arm": ["treated", "left alone"] * 200})
@@ -124,7 +125,8 @@ def _what_is_seen(
     """Return the baseline of a figure, the smallest effect on it that a test would see, and whether that is any use."""
     if min(treated, alone) < 2:
         return {"verdict": "nobody to compare with"}
-    if past.empty and figure in SHARES:
+    assumed = past.empty and figure in SHARES
+    if assumed:
         past = pd.DataFrame({figure: [0.0, 1.0] * 500})
     if past.empty or past[figure].nunique() < 2:
         return {"verdict": "no baseline: nothing tells how this figure varies"}
@@ -134,12 +136,13 @@ def _what_is_seen(
     hoped = min(worth * baseline, 1 - baseline) if figure in SHARES else worth * baseline
     seen = test(n_obs=treated + alone).solve_power(past, "effect_size")[0]
     enough = test(effect_size=hoped).solve_power(past, "n_obs")[0].n_obs
+    possible = figure not in SHARES or seen.effect_size <= 1 - baseline
     left_over = 1 - past[figure].corr(past[before]) ** 2 if before else 1
     return {
-        "baseline": baseline,
+        "baseline": None if assumed else baseline,
         "spread": past[figure].std() * left_over**0.5,
-        "smallest_effect": seen.effect_size,
-        "relative_effect": seen.rel_effect_size,
+        "smallest_effect": seen.effect_size if possible else None,
+        "relative_effect": seen.rel_effect_size if possible and not assumed else None,
         "enough": enough,
         "verdict": f"too small to test: {enough:,} would do" if seen.effect_size > hoped else "can be tested",
     }

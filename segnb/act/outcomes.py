@@ -68,8 +68,10 @@ def _summary(values: np.ndarray) -> tuple[float, float, int]:
 def _interval(values: np.ndarray, share: bool) -> tuple[float, float]:
     if share:
         return tuple(stats.binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson"))
-    error = stats.sem(values)
-    return tuple(stats.t.interval(0.95, len(values) - 1, values.mean(), error)) if error else (values.mean(),) * 2
+    if not (error := stats.sem(values)):
+        return values.mean(), values.mean()
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), error)
+    return (low if values.min() < 0 else max(low, 0.0)), high
 
 
 def predictive_gain(followed: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -144,7 +144,7 @@ def decide(evidence: pd.DataFrame, *, min_share: float = 0.02, k: int = 0, taken
     found = {"valley": valley, "agreed": agreed, "suggested": suggested, "ruled_out": _largest(separated & ~large)}
     asked = {"given": k, "taken_from": taken_from, "min_share": min_share, "chosen": chosen}
     figures = {"at_valley": table.loc[valley], "row": row, "finer": _finer(table, large, chosen)}
-    reasons = _WORDS.reasons(**found, **asked, **figures, any_large=large.any())
+    reasons = _WORDS.reasons(**found, **asked, **figures, any_large=large.any(), back=back)
     favourites = _favourites(table)
     other = [f"By itself, {name} would choose k = {each}." for name, each in favourites.items() if each != chosen]
     return Choice(

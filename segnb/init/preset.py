@@ -33,6 +33,9 @@ MOST_ROWS = 100_000
 
 _FEW_LEVELS = 12
 
+_MONEY = set(guesses.NAMES["amount"]) - {"total", "value", "paid", "net", "netto", "brutto"}
+"""Words that mean money even where nothing else does."""
+
 _PRICE = re.compile(rf"-?\s?{SIGNS}?\s?-?\d[\d.,' ]*\s?{SIGNS}?")
 """An amount with a sign of its currency before or after it."""
 
@@ -283,12 +286,13 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     features = [name for name in others if is_number(others[name]) or name in ordered]
     descriptors = [name for name in others if name not in features]
     money = [name for name in features if set(guesses.NAMES["amount"]) & set(guesses.pieces(name))]
+    value = min(money, key=lambda name: not _MONEY & set(guesses.pieces(name)), default="")
     few = [name for name in descriptors if others[name].nunique() <= _FEW_LEVELS]
     levels = [name for name in few if not guesses.dates_in(others[name])]
     notes = [f"categories can make segments too: add {', '.join(levels)} to features"] if levels else []
     notes += [f"left out: {name}: {why}" for name, why in left.items()]
     found = {"features": features, "descriptors": descriptors, "outcomes": outcomes, "exclude": list(left)}
-    return found | {"ordered": ordered, "value": money[0] if money else "", "notes": notes}
+    return found | {"ordered": ordered, "value": value, "notes": notes}
 
 
 def _why_left_out(column: pd.Series) -> str:

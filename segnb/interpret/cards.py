@@ -201,14 +201,14 @@ def _word(feature: str, effect: float) -> str:
     """Return the word for a high or low value of a feature.
 
     >>> _word("orders", 1.2), _word("share_toys", 0.8), _word("feature1", -0.9), _word(f"plan{IS}yearly", 0.7)
-    ('frequent', 'mostly toys', 'low feature1', 'plan: yearly')
+    ('frequent', 'more toys', 'low feature1', 'plan: yearly')
     """
     if feature in VOCABULARY["words"]:
         return VOCABULARY["words"][feature]["high" if effect > 0 else "low"]
     if IS in feature:
         return label(feature) if effect > 0 else f"seldom {label(feature)}"
     if feature.startswith("share_"):
-        return f"{'mostly' if effect > 0 else 'little'} {label(feature.removeprefix('share_'))}"
+        return f"{'more' if effect > 0 else 'less'} {label(feature.removeprefix('share_'))}"
     return f"{'high' if effect > 0 else 'low'} {label(feature)}"
 
 
@@ -242,7 +242,7 @@ def _action(strongest: list[Mark]) -> dict[str, Any]:
     """Return what to try for a segment with these marks, and the figure that would prove it wrong."""
     words = [_word(*mark) for mark in strongest]
     known = [VOCABULARY["actions"][word] for word in words if word in VOCABULARY["actions"]]
-    leading = [word.removeprefix("mostly ") for word in words if word.startswith("mostly ")]
+    leading = [word.removeprefix("more ") for word in words if word.startswith("more ")]
     shops = any(feature in VOCABULARY["words"] or feature.startswith("share_") for feature, _ in strongest)
     plain = VOCABULARY["otherwise" if shops or not strongest else "elsewhere"]
     chosen = [*known, VOCABULARY["category"] if leading else plain][0]

@@ -44,6 +44,7 @@ def write_page(notebook: Path, run: str) -> None:
     """
     document = nbformat.read(notebook, as_version=4)
     document.cells = [cell for at, cell in enumerate(document.cells) if not _reads_nothing(document.cells[: at + 1])]
+    document.cells = [cell for at, cell in enumerate(document.cells) if not _heads_nothing(document.cells[at:])]
     for cell in document.cells:
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
@@ -64,9 +65,22 @@ def _reads_nothing(cells: list[nbformat.NotebookNode]) -> bool:
     *before, last = cells
     if last.cell_type != "markdown" or not _HOW_TO_READ.match(last.source):
         return False
-    code = takewhile(lambda cell: cell.cell_type == "code", reversed(before))
-    shown = [output.get("data", {}) for cell in code for output in cell.outputs]
-    return not any(data.get("text/html") or "image/svg+xml" in data for data in shown)
+    code = list(takewhile(lambda cell: cell.cell_type == "code", reversed(before)))
+    return not _shows_something(code[:1] if last.source.startswith("*How to read it") else code)
+
+
+def _heads_nothing(cells: list[nbformat.NotebookNode]) -> bool:
+    """Return whether the first cell is the heading, and nothing else, of code cells that show nothing."""
+    first, *others = cells
+    code = list(takewhile(lambda cell: cell.cell_type == "code", others))
+    follows = others[len(code)].source if len(code) < len(others) else "## "
+    alone = first.cell_type == "markdown" and first.source.startswith("## ") and "\n" not in first.source
+    return alone and follows.startswith(("## ", "**What this does not show")) and not _shows_something(code)
+
+
+def _shows_something(cells: list[nbformat.NotebookNode]) -> bool:
+    shown = [output.get("data", {}) for cell in cells for output in cell.outputs]
+    return any(data.get("text/html") or "image/svg+xml" in data for data in shown)
 
 
 @cache
@@ -154,13 +168,19 @@ def _headline(cards: list[dict[str, Any]]) -> str:
     best = max(worth, key=lambda card: card["value_share"] / card["share"], default=None)
     if best and best["value_share"] > _MORE * best["share"]:
         bring = f"bring {percent(best['value_share'])} of the {label(best['value'])}"
-        return f"{percent(best['share'])} of the customers {bring}: segment {best['segment']}, {best['name']}."
+        return f"{percent(best['share'])} of the customers {bring}: {_called(best)}."
     if not cards:
         return ""
     largest = max(cards, key=lambda card: card["customers"])
     even = f" Every segment brings about its share of the {label(largest['value'])}." if worth else ""
     most = f"{percent(largest['share'])} of the customers are in the largest of {len(cards)} segments"
-    return f"{most}: segment {largest['segment']}, {largest['name']}.{even}"
+    return f"{most}: {_called(largest)}.{even}"
+
+
+def _called(card: dict[str, Any]) -> str:
+    """Return a segment's number and name, as far as the name says more than the number."""
+    number = f"segment {card['segment']}"
+    return number if card["name"] == number else f"{number}, {card['name']}"
 
 
 def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:
@@ -188,9 +208,10 @@ def _data(reconciliation: list[dict[str, Any]]) -> str:
     table = pd.DataFrame(reconciliation)
     used = table["reason"] == "used"
     read, lost = table[used], table[~used]
-    made = f"Made from {read['lines'].sum():,} order lines, {number(read['sum'].sum())} in all"
+    lines, money = f"{read['lines'].sum():,}", number(read["sum"].sum())
+    usable = f"{lines} usable order lines, {money} in all; those in the window count"
     left = f"Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
-    return f"{made}. {left if lost['lines'].sum() else 'Nothing was left out.'}"
+    return f"{usable}. {left if lost['lines'].sum() else 'No line was left out as faulty.'}"
 
 
 def _pictures(folder: Path) -> dict[str, tuple[str, str]]:

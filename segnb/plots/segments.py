@@ -100,7 +100,7 @@ def scatter(
     >>> scatter(customers, segments, "orders", "spend").get_xlabel()
     'orders'
     """
-    if not x:
+    if not x or not door().members(segments).any():
         return None
     ax = new_axes(ax, 7.5, 5)
     told = _told(customers) if hover and len(customers) <= _MOST_TOLD and not door().page else None
@@ -149,6 +149,8 @@ def segment_map(
     >>> segment_map(PCA(2).fit(customers), customers, segments).get_xlabel()
     'more spend →'
     """
+    if not door().members(segments).any():
+        return None
     points, shares = pca.transform(features)[:, :2], pca.explained_variance_ratio_[:2]
     flat = points.shape[1] == 1
     points = np.column_stack([points, np.zeros(len(points))]) if flat else points
@@ -236,7 +238,7 @@ def sizes(table: pd.DataFrame, names: Mapping[int, str], value: str = "spend", a
     >>> [tick.get_text() for tick in sizes(table, {1: "Regulars"}).get_yticklabels()]
     ['1 · Regulars', '2']
     """
-    ax, both = new_axes(ax, 8, 0.9 + 0.7 * len(table)), "value_share" in table
+    ax, both = new_axes(ax, 8, 0.9 + 0.7 * len(table)), "value_share" in table.dropna(axis=1, how="all")
     shares = {"share": "of the customers"} | ({"value_share": f"of the {label(value)}"} if both else {})
     for place, (segment, colour) in enumerate(segment_colours(table.index).items()):
         for row, (column, words) in enumerate(shares.items()):

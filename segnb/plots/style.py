@@ -276,7 +276,8 @@ def _break_labels(ax: Axes) -> None:
     lines = 2 if ax.get_aspect() == "auto" else 1  # rows of squares are as low as they are narrow
     if max(map(len, names), default=0) > _LONG_NAME:
         ax.set_yticks(ax.get_yticks(), [wrapped(name, _LONG_NAME, lines) for name in names])
-    ax.set_xlabel("\n".join(wrapped(line, _LONG_LINE) for line in ax.get_xlabel().split("\n")))
+    for write, words in ((ax.set_xlabel, ax.get_xlabel()), (ax.set_ylabel, ax.get_ylabel())):
+        write("\n".join(wrapped(line, _LONG_LINE) for line in words.split("\n")))
 
 
 def _svg(figure: Figure, words: str) -> ElementTree.Element:

@@ -21,6 +21,9 @@ MOST_LEVELS = 60
 _FLOAT32_ROWS = 1_000_000
 """Above this many rows the feature matrix is float32."""
 
+_ALIKE = 0.5
+"""Columns with a smaller correlation, whatever its sign, don't say the same."""
+
 _MOSTLY_ONE = 0.9
 """A column with a larger share of one value tells few customers apart."""
 
@@ -322,7 +325,8 @@ def sentences(prepared: Prepared) -> list[str]:
         pairs = features.corr().where(np.tri(features.shape[1], k=-1, dtype=bool)).stack()
         one, other = pairs.abs().idxmax()
         both = f"{label(one)} and {label(other)}, correlation {pairs[one, other]:.2f}"
-        said.append(f"The two columns that say most nearly the same are {both}.")
+        if abs(pairs[one, other]) >= _ALIKE:
+            said.append(f"The two columns that say most nearly the same are {both}.")
     common = values.apply(lambda column: column.value_counts(normalize=True).max())
     flat = common[common > _MOSTLY_ONE]
     return said + [f"{label(name)} is the same for {percent(share)} of the customers." for name, share in flat.items()]
