@@ -177,7 +177,7 @@ def export(
     email: Annotated[str, Option(metavar="COLUMN", help="The customer table's column with e-mail addresses.")] = "",
     phone: Annotated[str, Option(metavar="COLUMN", help="Its column with phone numbers, +49…")] = "",
     yes: Annotated[bool, Option("--yes", help="Write personal data.")] = False,
-    out: Annotated[Path | None, Option("-o", metavar="FOLDER", help="A new folder.", show_default="RUN.TARGET")] = None,
+    out: Annotated[Path | None, Option("-o", metavar="FOLDER", help="A new folder.", show_default="RUN-TARGET")] = None,
 ) -> None:
     """Write the segments as files for another tool; nothing is sent anywhere."""
     from segnb.act.export import write_export
@@ -185,7 +185,7 @@ def export(
     from segnb.runs.store import Run
 
     run = Run(name)
-    folder = out or outputs_folder() / f"{run.name}.{target}"
+    folder = out or outputs_folder() / f"{run.name}-{target}"
     files, without = write_export(run, target, {"email": email, "phone": phone}, folder, personal=yes)
     if without:
         typer.echo(f"{without:,} customers are left out: {target} could not identify them, or tell two of them apart")

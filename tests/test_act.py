@@ -572,9 +572,11 @@ def test_export_command_writes_nothing_personal_unasked_and_overwrites_nothing(h
     assert [path.name for path in (house / "outputs").iterdir() if "." in path.name and path.is_dir()] == []
     done = segnb("export", "shop", "--to", "braze", cwd=house)
     assert done.returncode == 0, done.stderr
-    table = pd.read_csv(house / "outputs" / "shop.braze" / "shop.braze.csv", dtype={"external_id": str})
+    table = pd.read_csv(house / "outputs" / "shop-braze" / "shop.braze.csv", dtype={"external_id": str})
     assert sorted(table["external_id"]) == sorted(mails["customer_id"])
     assert "already exists" in segnb("export", "shop", "--to", "braze", cwd=house).stderr
+    done = segnb("export", "shop", "--to", "csv", cwd=house)
+    assert done.stdout.split()[-1].endswith("/shop-csv/shop.csv")
 
 
 def test_personal_data_leave_only_with_yes(house, monkeypatch):

@@ -216,7 +216,8 @@ def _files(run: Run, target: str, contacts: Mapping[str, str], personal: bool) -
     for called, table in tables.items():
         parts = list(pieces(table, TARGETS[target]))
         ends = [f"-{number}" for number in range(1, len(parts) + 1)] if len(parts) > 1 else [""]
-        files |= {f"{run.name}.{called}{end}.csv": part for end, part in zip(ends, parts)}
+        names = [f"{run.name}.{called}{end}".removesuffix(".csv") + ".csv" for end in ends]
+        files |= dict(zip(names, parts))
     return files, without
 
 
