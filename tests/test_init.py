@@ -475,3 +475,18 @@ def test_file_that_nobody_foresaw_ends_in_a_line(tmp_path, monkeypatch):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "init cannot make sense of it (ZeroDivisionError" in done.stderr
+
+
+def test_categories_alone_are_features_and_not_advised_again(project):
+    answers = pd.DataFrame({name: ["yes", "no", "no"] * 20 for name in ("app", "coupon")})
+    answers.to_csv("t.csv", index=False)
+    assert "add app" not in new_preset("t.csv")[1]
+    answers.assign(visits=[n % 7 for n in range(60)]).to_csv("t.csv", index=False)
+    assert "categories can make segments too: add app, coupon to features" in new_preset("t.csv")[1]
+
+
+def test_value_is_a_column_that_means_money(project):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.gamma(2, 30, (60, 2)).round(2), columns=["total_phenols", "Annual spend (€)"])
+    table.to_csv("t.csv", index=False)
+    assert yaml.safe_load(new_preset("t.csv")[1])["value"] == "Annual spend (€)"

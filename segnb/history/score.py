@@ -194,7 +194,8 @@ def check_there(run: str, columns: Iterable[str], there: Iterable[str]) -> None:
     if missing:
         raise DataError(
             f"no column {', '.join(missing)}, from which {run} was made; the columns here are "
-            f"{', '.join(map(str, there))}; give a table with those of the run's labelled.csv"
+            f"{', '.join(map(str, there))}; give a table with those of the run's labelled.csv or, if the run "
+            "was made from one, a purchase log"
         )
 
 

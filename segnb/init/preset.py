@@ -115,7 +115,7 @@ def _look_at(customers: _Preview, log: _Preview, engine: str, notes: list[str]) 
         raise DataError(f"{customers.source} and {log.source} {written}")
     own = guesses.guess_id(customers.rows, unique=True) or guesses.guess_row_names(customers.rows) or _NUMBERED
     customer_id = _shared_id(log, customers) if log.source else own
-    columns = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"))
+    columns = _columns(customers.rows.drop(columns=customer_id.column, errors="ignore"), not log.source)
     if not log.source and not columns["features"] + columns["descriptors"]:
         there = f"the columns are {some(list(customers.rows))}"
         raise DataError(f"{customers.source}: no column to make segments from; {there}")
@@ -275,8 +275,11 @@ def _tried(read: Callable[[], Any]) -> tuple[Any, list[str]]:
         return None, [f"{DECIDE} a run stops at {error}"]
 
 
-def _columns(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the columns by what they are good for, the value among them, and notes on what else they could do."""
+def _columns(table: pd.DataFrame, alone: bool) -> dict[str, Any]:
+    """Return the columns by what they are good for, the value among them, and notes on what else they could do.
+
+    Categories become features themselves where a table comes `alone`, without a log, and has no numbers.
+    """
     left = {name: why for name in table if (why := _why_left_out(table[name]))}
     kept = table.drop(columns=list(left))
     outcomes = [name for name in kept if guesses.is_outcome(kept[name])]
@@ -288,8 +291,8 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     money = [name for name in features if set(guesses.NAMES["amount"]) & set(guesses.pieces(name))]
     value = min(money, key=lambda name: not _MONEY & set(guesses.pieces(name)), default="")
     few = [name for name in descriptors if others[name].nunique() <= _FEW_LEVELS]
-    levels = [name for name in few if not guesses.dates_in(others[name])]
-    notes = [f"categories can make segments too: add {', '.join(levels)} to features"] if levels else []
+    others_too = [name for name in few if not guesses.dates_in(others[name]) and (features or not alone)]
+    notes = [f"categories can make segments too: add {', '.join(others_too)} to features"] if others_too else []
     notes += [f"left out: {name}: {why}" for name, why in left.items()]
     found = {"features": features, "descriptors": descriptors, "outcomes": outcomes, "exclude": list(left)}
     return found | {"ordered": ordered, "value": value, "notes": notes}
