@@ -16,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import QUICK, ROOT, SMALL, segnb
+from nbclient import NotebookClient
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
@@ -23,6 +24,7 @@ from segnb.data import load_customers
 from segnb.history.snapshots import Past
 from segnb.parameters import Parameters
 from segnb.paths import STEPS, notebook_path, sha256
+from segnb.runs.kernels import fresh_kernels
 from segnb.runs.store import WRITTEN_BY, Workspace, read_manifest, write_manifest
 
 PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
@@ -232,6 +234,18 @@ def test_dead_kernel_exits_with_1(small):
     assert done.returncode == 1
     assert "the kernel died" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_kernels_are_spoken_to_through_files(tmp_path):
+    """A port that was free may be another program's before the kernel takes it: two runs at once met there."""
+    code = "import psutil; len(psutil.Process().net_connections('inet'))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    with fresh_kernels(1, os.environ, str(tmp_path)) as [kernel]:
+        NotebookClient(notebook, km=kernel).execute(cleanup_kc=True)
+        sockets = kernel.ip
+    ports = int(notebook.cells[0].outputs[0].data["text/plain"])
+    assert ports <= 1, "only ipykernel's own, for processes forked by the kernel, whose number the system gives"
+    assert not os.path.exists(os.path.dirname(sockets))
 
 
 def belongs(process, project):

@@ -3,9 +3,11 @@
 import ast
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
@@ -35,16 +37,22 @@ def fresh_kernels(number: int, env: Mapping[str, str], folder: str) -> Iterator[
         Their working folder.
     """
     warm_up()
-    kernels = [AsyncKernelManager(kernel_name="python3") for _ in range(number)]
-    try:
-        for kernel in kernels:
-            kernel.provisioner = _Forked(parent=kernel, kernel_spec=kernel.kernel_spec)
-            run_sync(kernel.start_kernel)(env=dict(env), cwd=folder)
-        yield kernels
-    finally:
-        for kernel in kernels:
-            with suppress(RuntimeError):  # it has ended
-                run_sync(kernel.shutdown_kernel)(now=True)
+    with TemporaryDirectory(prefix="segnb-", ignore_cleanup_errors=True) as sockets:
+        kernels = [AsyncKernelManager(kernel_name="python3", **_meeting_place(sockets, k)) for k in range(number)]
+        try:
+            for kernel in kernels:
+                kernel.provisioner = _Forked(parent=kernel, kernel_spec=kernel.kernel_spec)
+                run_sync(kernel.start_kernel)(env=dict(env), cwd=folder)
+            yield kernels
+        finally:
+            for kernel in kernels:
+                with suppress(RuntimeError):  # it has ended
+                    run_sync(kernel.shutdown_kernel)(now=True)
+
+
+def _meeting_place(folder: str, number: int) -> dict[str, str]:
+    """Return where a kernel is spoken to: files, since a free port may be another's before the kernel takes it."""
+    return {} if sys.platform == "win32" else {"transport": "ipc", "ip": f"{folder}/{number}"}
 
 
 def execute(
