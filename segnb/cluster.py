@@ -307,7 +307,7 @@ def cluster_sentences(assigned: pd.DataFrame, opinions: pd.DataFrame) -> list[st
         f"{len(assigned):,} customers are in {len(shares)} segments; the largest has {percent(shares.max())} of them, "
         f"the smallest {percent(shares.min())}.",
         f"{percent(border)} of the customers lie near a border (confidence below {_NEAR_BORDER}).",
-        f"Of the other algorithms, {closest['algorithm']} agrees most, with an adjusted Rand index of "
+        f"The other algorithm that agrees most is {closest['algorithm']}, with an adjusted Rand index of "
         f"{closest['adjusted_rand']:.2f}.",
     ]
 

@@ -352,6 +352,18 @@ def test_cards_say_how_sure_they_are_and_paste_as_markdown(prepared, assigned):
     assert r"\*&lt;b&gt;Regulars&lt;/b&gt;\*" in text
 
 
+@pytest.mark.parametrize(("feature", "figure"), [("satisfaction", "answer"), ("orders", "buyers")])
+def test_action_for_a_segment_near_average_speaks_of_orders_only_where_there_are_some(feature, figure):
+    sizes = pd.DataFrame({"customers": [50, 30, 20], "share": [0.5, 0.3, 0.2]}, index=[1, 2, 3])
+    marks = pd.DataFrame({"segment": [1, 2, 3], "feature": feature, "cohens_d": [0.1, -0.9, 0.9]})
+    rows = {"segment": [1, 2, 3], "column": feature, "mean": [5.0, 2.0, 9.0], "median": [5.0, 2.0, 9.0]}
+    profile = pd.DataFrame(rows).assign(overall=5.1, overall_median=5.0)
+    average = make_cards(sizes, marks, profile, pd.Series({1: 0.4, 2: 0.5, 3: 0.5}))[0]
+    assert average.name == "near average"
+    assert average.figure == figure
+    assert "()" not in average.action
+
+
 def test_labels_of_any_kind_and_plain_arrays_give_the_same(table, segments):
     numbers = table[["spend", "age"]]
     arrays = numbers.to_numpy()

@@ -163,6 +163,7 @@ def make_cards(
     seen.loc[seen.index.isin(hidden), ["value_share", "confidence"]] = np.nan
     marks = {segment: _strongest(effects, segment) for segment in sizes.index if segment not in hidden}
     drafts = _draft_names(marks)
+    shops = any(feature in VOCABULARY["words"] or feature.startswith("share_") for feature in effects["feature"])
     return [
         Card(
             segment=int(segment),
@@ -171,7 +172,7 @@ def make_cards(
             marks=_marks(marks[segment], profiles, segment) if segment in marks else [_WITHHELD],
             learnt=(learnt or {}).get(segment, "") if segment in marks else "",
             value=value,
-            **_action(marks.get(segment, [])),
+            **_action(marks.get(segment, []), shops),
             **figures,
         )
         for segment, figures in zip(seen.index, seen.fillna({"light": ""}).to_dict("records"))
@@ -238,13 +239,12 @@ def _draft_names(marks: Mapping[int, list[Mark]]) -> dict[int, str]:
     return names
 
 
-def _action(strongest: list[Mark]) -> dict[str, Any]:
+def _action(strongest: list[Mark], shops: bool) -> dict[str, Any]:
     """Return what to try for a segment with these marks, and the figure that would prove it wrong."""
     words = [_word(*mark) for mark in strongest]
     known = [VOCABULARY["actions"][word] for word in words if word in VOCABULARY["actions"]]
     leading = [word.removeprefix("more ") for word in words if word.startswith("more ")]
-    shops = any(feature in VOCABULARY["words"] or feature.startswith("share_") for feature, _ in strongest)
-    plain = VOCABULARY["otherwise" if shops or not strongest else "elsewhere"]
+    plain = VOCABULARY["otherwise" if shops else "elsewhere" if strongest else "unmarked"]
     chosen = [*known, VOCABULARY["category"] if leading else plain][0]
     action = chosen["try"].format(category="".join(leading[:1]), mark="".join(words[:1]))
     figure = f"{VOCABULARY['figures'][chosen['figure']]} in the next {chosen['days']} days"
