@@ -208,7 +208,7 @@ def workshop(
 @app.command()
 def runs() -> None:
     """List all runs with their date, customers, k, verdict, silhouette, decision and sizes, here and on a page."""
-    from segnb.history.snapshots import timeline, timeline_text
+    from segnb.history import timeline, timeline_text
     from segnb.pages.report import write_all_runs
     from segnb.paths import outputs_folder, writable
     from segnb.runs.store import Run, run_names

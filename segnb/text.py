@@ -119,7 +119,7 @@ def category_of(column: object) -> str:
 
 
 def label(column: str) -> str:
-    """Return a column's name as words, days at its end in brackets.
+    """Return a column's name as words on one line, days at its end in brackets.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ def label(column: str) -> str:
     ('days between orders', 'recency (days)', 'share of toys', 'plan: yearly')
     """
     name, _, level = str(column).partition(IS)
-    words = re.sub(r"^share_(?!of_)", "share of ", name).replace("_", " ").strip()
-    words = f"{words}: {level}" if level else words
+    words = re.sub(r"^share_(?!of_)", "share of ", name).replace("_", " ") + (f": {level}" if level else "")
+    words = " ".join(words.split())
     return f"{words.removesuffix(' days')} (days)" if words.endswith(" days") else words
 
 

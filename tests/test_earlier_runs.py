@@ -8,7 +8,8 @@ import pytest
 from conftest import MIDDLES, Made, customers, made, segnb
 
 from segnb.errors import DataError, RunError
-from segnb.history.snapshots import Past, series_of, snapshot_of, timeline
+from segnb.history import series_of, timeline
+from segnb.history.snapshots import Past, snapshot_of
 from segnb.iterate import decide, decompose, drift, match_segments
 from segnb.parameters import Parameters
 from segnb.runs.store import NEEDED, Run, Workspace, check_earlier

@@ -16,7 +16,6 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import QUICK, ROOT, SMALL, segnb
-from nbclient import NotebookClient
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
@@ -24,7 +23,7 @@ from segnb.data import load_customers
 from segnb.history.snapshots import Past
 from segnb.parameters import Parameters
 from segnb.paths import STEPS, notebook_path, sha256
-from segnb.runs.kernels import fresh_kernels
+from segnb.runs.kernels import fresh_kernels, run_in
 from segnb.runs.store import WRITTEN_BY, Workspace, read_manifest, write_manifest
 
 PAGES = ["index.html", *(f"{number:02d}_{step}.html" for number, step in enumerate(STEPS, 1))]
@@ -241,7 +240,7 @@ def test_kernels_are_spoken_to_through_files(tmp_path):
     code = "import psutil; len(psutil.Process().net_connections('inet'))"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     with fresh_kernels(1, os.environ, str(tmp_path)) as [kernel]:
-        NotebookClient(notebook, km=kernel).execute(cleanup_kc=True)
+        run_in(kernel, notebook)
         sockets = kernel.ip
     ports = int(notebook.cells[0].outputs[0].data["text/plain"])
     assert ports <= 1, "only ipykernel's own, for processes forked by the kernel, whose number the system gives"

@@ -14,13 +14,12 @@ import pandas as pd
 import planted_stories
 import pytest
 from conftest import ROOT, segnb, with_fewer_draws
-from nbclient import NotebookClient
 
 from segnb.errors import DataError
 from segnb.notebook import copies, exercises
 from segnb.notebook.copies import workshop_parts, write_workshop
 from segnb.paths import STEPS, notebook_path
-from segnb.runs.kernels import fresh_kernels, load_notebook
+from segnb.runs.kernels import fresh_kernels, load_notebook, run_in
 
 NOTEBOOKS = [notebook_path(step).name for step in STEPS]
 CHECKS = [name for name in dir(exercises) if name.startswith("check_")]
@@ -48,7 +47,7 @@ def run_notebooks(folder, names=NOTEBOOKS):
     with fresh_kernels(len(names), clean, str(folder / "notebooks")) as kernels:
         for name, kernel in zip(names, kernels):
             notebook = nbformat.read(folder / "notebooks" / name, as_version=4)
-            NotebookClient(notebook, km=kernel, timeout=600, startup_timeout=120).execute(cleanup_kc=True)
+            run_in(kernel, notebook, timeout=600)
             nbformat.write(notebook, folder / "notebooks" / name)
 
 

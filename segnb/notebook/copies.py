@@ -12,7 +12,6 @@ from typing import Any
 
 import nbformat
 import yaml
-from nbclient import NotebookClient
 from nbconvert.filters import markdown2html
 from nbformat.v4 import new_code_cell, new_output, new_raw_cell
 
@@ -20,7 +19,7 @@ from segnb.errors import DataError
 from segnb.pages import render
 from segnb.parameters import check_parameters, read_preset
 from segnb.paths import STEPS, find_file, notebook_path, outputs_folder, writable, write_whole
-from segnb.runs.kernels import LEARNERS, declared_parameters, fresh_kernels, load_notebook
+from segnb.runs.kernels import LEARNERS, declared_parameters, fresh_kernels, load_notebook, run_in
 
 TOLD = yaml.safe_load(Path(__file__).with_name("workshop.yaml").read_text(encoding="utf-8"))
 """The workshop's stories, each with its data and the tags of the exercises that do without it, and its quiz."""
@@ -104,7 +103,7 @@ def _write_copies(folder: Path, story: str) -> None:
     with fresh_kernels(len(paths), clean, str(paths[0].parent)) as kernels:
         for path, kernel in zip(paths, kernels):
             notebook = nbformat.read(path, as_version=4)
-            NotebookClient(notebook, km=kernel, timeout=None, startup_timeout=120).execute(cleanup_kc=True)
+            run_in(kernel, notebook, timeout=None)
             nbformat.write(notebook, path)
 
 

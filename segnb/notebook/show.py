@@ -20,10 +20,11 @@ from segnb.parameters import PARAMETERS, Parameters, changed_parameters, noteboo
 from segnb.paths import STAGE
 from segnb.plots.style import DPI, THEME, page_figure, png_figure, told_figure
 from segnb.runs.store import Workspace, unlike_previous
-from segnb.text import as_set, escape, is_share, label, number, percent, probability
+from segnb.text import as_set, escape, is_share, label, number, percent, probability, prose
 
 _PROBABILITIES = ("p", "p_holm", "valley_p")
 _IN_UNITS = ("mean", "median", "overall", "overall_median")
+_WORDS = prose(__file__)
 NAMES = ("column", "feature", "descriptor")
 
 
@@ -74,6 +75,7 @@ class Table:
         numbers = {name for name in shown if pd.api.types.is_numeric_dtype(shown[name])}
         self.sides = ["right" if name in numbers or name not in shown else "left" for name in self.cells]
         self.caption, self.folded = caption, folded
+        self.indexed = not (isinstance(self.cells.index, pd.RangeIndex) and self.cells.index.name is None)
         self.notes = [f"{len(shown):,} of {len(whole):,} rows"] if len(shown) < len(whole) else []
         if len(whole) < len(table) or whole.isna().sum().sum() > table.isna().sum().sum():
             self.notes.append(f"What would tell of fewer than {door().min_cell} customers is withheld (–).")
@@ -82,28 +84,7 @@ class Table:
         return self.cells.to_string()
 
     def _repr_html_(self) -> str:
-        if self.cells.empty:
-            return ""
-        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption and not self.folded else ""
-        names = [label(self.cells.index.name or "")][: self._indexed] + [label(name) for name in self.cells]
-        sides = [" "][: self._indexed] + [f' class="{side}" style="text-align:{side}"' for side in self.sides]
-        head = "".join(f'<th scope="col"{side.rstrip()}>{escape(name)}</th>' for name, side in zip(names, sides))
-        rows = "".join(self._row(index, row) for index, row in zip(self.cells.index, self.cells.to_numpy()))
-        table = f'<table class="segnb">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        notes = "".join(f"<p class='more'>{escape(note)}</p>" for note in self.notes)
-        html = f'<div class="scroll" style="overflow-x: auto">{table}</div>{notes}'
-        return f"<details><summary>{escape(self.caption)}</summary>{html}</details>" if self.folded else html
-
-    @property
-    def _indexed(self) -> bool:
-        """Whether the index says anything."""
-        return not (isinstance(self.cells.index, pd.RangeIndex) and self.cells.index.name is None)
-
-    def _row(self, index: object, row: Iterable[str]) -> str:
-        first = f'<th scope="row">{escape(str(index))}</th>' if self._indexed else ""
-        cells = (f'<td class="{side}" style="text-align:{side}">{escape(c)}</td>' for c, side in zip(row, self.sides))
-        picked = f' data-segment="{escape(str(index))}"' if self.cells.index.name == "segment" else ""
-        return f"<tr{picked}>{first}{''.join(cells)}</tr>"
+        return "" if self.cells.empty else _WORDS.table(self).strip()
 
 
 class Text:

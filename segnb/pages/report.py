@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from itertools import accumulate, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pandas as pd
 from nbconvert import HTMLExporter
 
 from segnb.errors import RunError
+from segnb.history import series_of, timeline
 from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import Parameters, changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
 from segnb.runs.store import Run, Workspace, read_manifest, run_names, unlike_previous
-from segnb.text import as_set, figure, label, listed, number, percent, segment_colours
+from segnb.text import as_set, label, prose, sentences
 
+_WORDS = prose(__file__)
 _CONTENTS = "<!--contents-->"
 """Where the list of a page's parts goes."""
 
@@ -129,12 +131,11 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
         cards=cards,
         learnt=found.get("learnt.json", {}),
         value=parameters.value,
-        colours=segment_colours(card["segment"] for card in cards),
         decision=decision,
         story={
             "headline": _headline(cards),
             "segments": {card["segment"]: _of_segment(card, found.get("profiles.csv")) for card in cards},
-            "changed": _changed(decision),
+            "changed": _WORDS.changed(decision).strip(),
             "data": _data(made.get("reconciliation", [])),
         },
         pictures=_pictures(folder),
@@ -156,49 +157,23 @@ def _differs(parameters: Parameters) -> str:
     changed = {name: value for name, value in changed_parameters(parameters).items() if name not in ("run", "previous")}
     data = [name for name in changed if name in _ABOUT_DATA]
     others = as_set({name: value for name, value in changed.items() if name not in data})
-    where = f"where the data are and how they are read ({listed(data)})" if data else ""
-    told = " and ".join(filter(None, [where, others]))
-    parts = [f"Set for this run: {told}" if told else "All settings are at their defaults", unlike_previous(parameters)]
-    return "; ".join(filter(None, parts)) + "."
+    return _WORDS.differs(data, others, unlike_previous(parameters)).strip()
 
 
 def _headline(cards: list[dict[str, Any]]) -> str:
     """Return the one sentence to remember: who brings more than their share, or else who is most of the customers."""
-    worth = [card for card in cards if card["value_share"]]
+    worth = [card for card in cards if (card["value_share"] or 0) > _MORE * card["share"]]
     best = max(worth, key=lambda card: card["value_share"] / card["share"], default=None)
-    if best and best["value_share"] > _MORE * best["share"]:
-        bring = f"bring {percent(best['value_share'])} of the {label(best['value'])}"
-        return f"{percent(best['share'])} of the customers {bring}: {_called(best)}."
-    if not cards:
-        return ""
-    largest = max(cards, key=lambda card: card["customers"])
-    even = f" Every segment brings about its share of the {label(largest['value'])}." if worth else ""
-    most = f"{percent(largest['share'])} of the customers are in the largest of {len(cards)} segments"
-    return f"{most}: {_called(largest)}.{even}"
-
-
-def _called(card: dict[str, Any]) -> str:
-    """Return a segment's number and name, as far as the name says more than the number."""
-    number = f"segment {card['segment']}"
-    return number if card["name"] == number else f"{number}, {card['name']}"
+    largest = max(cards, key=lambda card: card["customers"], default=None)
+    return " ".join(sentences(_WORDS.headline(cards, best, largest)))
 
 
 def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:
     """Return how many customers a segment has and what they are worth, in words."""
-    size = f"{card['customers']:,} customers, {percent(card['share'])} of all"
-    if card["value_share"] is None:
-        return f"{size}."
-    own = profiles[(profiles["segment"] == card["segment"]) & (profiles["column"] == card["value"])]
-    each = "".join(f", {figure(card['value'], mean)} each" for mean in own["mean"].dropna())
-    return f"{size}; {percent(card['value_share'])} of the {label(card['value'])}{each}."
-
-
-def _changed(decision: dict[str, Any] | None) -> str:
-    moved = (decision or {}).get("figures", {}).get("behaviour")
-    if moved is None or not decision["compared_with"]:
-        return ""
-    then = f"Compared with {decision['compared_with']}"
-    return f"{then}, {percent(moved)} of the customers changed segment by what they did."
+    own = pd.Series(dtype=float)
+    if card["value_share"] is not None:
+        own = profiles.loc[(profiles["segment"] == card["segment"]) & (profiles["column"] == card["value"]), "mean"]
+    return _WORDS.of_segment(card, own.mean()).strip()
 
 
 def _data(reconciliation: list[dict[str, Any]]) -> str:
@@ -206,12 +181,8 @@ def _data(reconciliation: list[dict[str, Any]]) -> str:
     if not reconciliation:
         return ""
     table = pd.DataFrame(reconciliation)
-    used = table["reason"] == "used"
-    read, lost = table[used], table[~used]
-    lines, money = f"{read['lines'].sum():,}", number(read["sum"].sum())
-    usable = f"{lines} usable order lines, {money} in all; those in the window count"
-    left = f"Left out: {lost['lines'].sum():,} lines, {number(lost['sum'].sum())} in all."
-    return f"{usable}. {left if lost['lines'].sum() else 'No line was left out as faulty.'}"
+    sums = table.groupby(table["reason"] == "used")[["lines", "sum"]].sum().reindex([True, False], fill_value=0)
+    return " ".join(sentences(_WORDS.data(*sums.to_dict("records"))))
 
 
 def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
@@ -229,8 +200,6 @@ def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
 
 def write_all_runs() -> None:
     """Write `index.html` into the outputs folder: the story of each series of runs, and a line for every run."""
-    from segnb.history.snapshots import series_of, timeline  # scikit-learn and DuckDB, which a refusal needn't wait for
-
     runs = [Run(name) for name in run_names()]
     rows = {run.name: _row(run, line) for run, (_, line) in zip(runs, timeline(runs).iterrows())}
     tips = rows.keys() - {row["previous"] for row in rows.values()}
@@ -255,8 +224,7 @@ def _row(run: Run, line: pd.Series) -> dict[str, Any]:
         "finished": finished,
         "previous": previous,
         "shares": shares,
-        "sizes": _bar(shares),
-        "worth": _bar(worth),
+        "worth": worth,
         "value": cards[0]["value"] if worth else "",
         "names": {card["segment"]: card["name"] for card in cards},
         "learnt": run.read_or("learnt.json", {}).get("sentence", ""),
@@ -275,32 +243,6 @@ def _recorded(run: Run) -> tuple[str, str]:
 def _story(rows: list[dict[str, Any]]) -> str:
     """Return in words what became of the customers and segments from the first run of a series to the last."""
     first, last = rows[0], rows[-1]
-    customers = [f"{row['customers']:,}" if row["customers"] else "–" for row in (first, last)]
-    told = f"{len(rows)} runs. The customers went from {customers[0]} to {customers[1]}."
     changes = {each: last["shares"][each] - share for each, share in first["shares"].items() if each in last["shares"]}
-    if changes:
-        most = max(changes, key=lambda segment: abs(changes[segment]))
-        name = f"Segment {most} ({last['names'][most]})" if most in last["names"] else f"Segment {most}"
-        was, now = percent(first["shares"][most]), percent(last["shares"][most])
-        told += f" {name} changed most: from {was} to {now} of the customers."
-    return f"{told} {last['learnt']}".strip()
-
-
-def _bar(shares: dict[int, float]) -> dict[str, Any]:
-    """Return the parts of a bar, 160 wide, and words for it."""
-    words = ", ".join(f"segment {segment} {percent(share)}" for segment, share in shares.items())
-    return {"parts": _parts(shares), "words": words}
-
-
-def _parts(shares: dict[int, float]) -> list[dict[str, Any]]:
-    """Return the parts of a bar, 160 wide."""
-    colours, ends = segment_colours(shares), accumulate(shares.values())
-    return [
-        {
-            "x": round(160 * (end - share), 2),
-            "width": round(160 * share, 2),
-            "colour": colours[segment],
-            "segment": segment,
-        }
-        for (segment, share), end in zip(shares.items(), ends)
-    ]
+    most = max(changes, key=lambda segment: abs(changes[segment]), default=None)
+    return " ".join(sentences(_WORDS.story(first, last, len(rows), most)))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -23,13 +24,10 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import PathPatch
-from matplotlib.path import Path
+from matplotlib.path import Path as Outline
 
 from segnb.disclosure import door
 from segnb.text import visible
-
-INK, MUTED, ACCENT, WARNING = "#222831", "#8a939e", "#0072b2", "#d55e00"
-LINE, GRID = "#c9ced6", "#eceff3"
 
 DPI = 96
 """Pixels of a page to an inch of a figure."""
@@ -45,27 +43,12 @@ _INSTALLED = {font.name for font in font_manager.fontManager.ttflist}
 THEME = (
     sns.axes_style("whitegrid")
     | sns.plotting_context("notebook", font_scale=0.9)
-    | {
-        "text.parse_math": False,
-        "font.family": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)],
-        "patch.force_edgecolor": False,
-        "axes.edgecolor": LINE,
-        "axes.titlelocation": "left",
-        "axes.titleweight": "bold",
-        "axes.titlesize": 11,
-        "axes.labelcolor": INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "figure.titlesize": 11,
-        "figure.titleweight": "bold",
-        "grid.color": GRID,
-        "text.color": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "figure.constrained_layout.use": True,
-        "figure.facecolor": "white",
-    }
+    | mpl.rc_params_from_file(Path(__file__).with_name("segnb.mplstyle"), use_default_template=False)
+    | {"font.family": ["DejaVu Sans", *(font for font in _FONTS.split(",") if font in _INSTALLED)]}
 )
+
+INK, LINE, GRID = THEME["text.color"], THEME["axes.edgecolor"], THEME["grid.color"]
+MUTED, ACCENT, WARNING = "#8a939e", "#0072b2", "#d55e00"
 
 
 @contextmanager
@@ -111,8 +94,8 @@ def stream(ax: Axes, across: tuple[float, float], left: float, right: float, siz
     (start, end), middle = across, sum(across) / 2
     lower = [(start, left), (middle, left), (middle, right), (end, right)]
     vertices = [*lower, *((x, y + size) for x, y in reversed(lower)), lower[0]]
-    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
-    return ax.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, alpha=0.5, linewidth=0))
+    codes = [Outline.MOVETO, *[Outline.CURVE4] * 3, Outline.LINETO, *[Outline.CURVE4] * 3, Outline.CLOSEPOLY]
+    return ax.add_patch(PathPatch(Outline(vertices, codes), facecolor=colour, alpha=0.5, linewidth=0))
 
 
 def called(segment: int | str, names: Mapping[int, str] | None) -> str:

@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline
 from segnb.errors import DataError
 from segnb.prepare.pipeline import Clipper, build_pipeline, inputs, level_blocks, number_steps, skewness
 from segnb.tables import LARGEST, MISSING, Rule
-from segnb.text import counted, label, listed, number, percent
+from segnb.text import prose
+from segnb.text import sentences as lines
 
 MOST_MISSING = 0.9
 """A column that is missing in a larger share of the rows cannot make segments."""
@@ -21,6 +22,7 @@ MOST_LEVELS = 60
 _FLOAT32_ROWS = 1_000_000
 """Above this many rows the feature matrix is float32."""
 
+_WORDS = prose(__file__)
 _ALIKE = 0.5
 """Columns with a smaller correlation, whatever its sign, don't say the same."""
 
@@ -310,23 +312,15 @@ def sentences(prepared: Prepared) -> list[str]:
     """
     values, features = inputs(prepared.customers[prepared.columns]), prepared.features
     numeric = values.select_dtypes("number")
-    said = [
-        f"{len(features):,} customers go on with {counted(values.shape[1], 'clustering column')}; "
-        f"{counted(len(prepared.descriptors), 'other column')} will describe the segments."
-    ]
-    if levels := [label(name) for name in values if name not in numeric]:
-        said.append(f"Categories count as much as a number each: {listed(levels)}.")
+    told = {"prepared": prepared, "levels": [name for name in values if name not in numeric]}
     if len(numeric.columns):
         before = pd.Series(skewness(numeric.to_numpy()), index=numeric.columns)
         most = before.abs().idxmax()
         now = skewness(features[[most]].to_numpy(dtype=float))[0]
-        said.append(f"The most skewed column was {label(most)}: skewness {number(before[most])}, now {number(now)}.")
+        told["skewed"] = most, before[most], now
     if values.shape[1] > 1 and features.shape[1] > 1:
         pairs = features.corr().where(np.tri(features.shape[1], k=-1, dtype=bool)).stack()
-        one, other = pairs.abs().idxmax()
-        both = f"{label(one)} and {label(other)}, correlation {pairs[one, other]:.2f}"
-        if abs(pairs[one, other]) >= _ALIKE:
-            said.append(f"The two columns that say most nearly the same are {both}.")
+        closest = pairs.abs().idxmax()
+        told["alike"] = [*closest, pairs[closest]] if abs(pairs[closest]) >= _ALIKE else []
     common = values.apply(lambda column: column.value_counts(normalize=True).max())
-    flat = common[common > _MOSTLY_ONE]
-    return said + [f"{label(name)} is the same for {percent(share)} of the customers." for name, share in flat.items()]
+    return lines(_WORDS.prepared(**told, flat=common[common > _MOSTLY_ONE].to_dict()))

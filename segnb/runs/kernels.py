@@ -1,10 +1,11 @@
 """Notebooks, executed by papermill in kernels that are forked from one process with the imports done."""
 
 import ast
+import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +13,10 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -23,10 +25,12 @@ from segnb.errors import DataError, RunError
 from segnb.paths import notebook_path
 from segnb.runs import PROCESSES, be_kernel, warm_up
 
+_NO_MEMORY = "memory ran out"
+
 
 @contextmanager
-def fresh_kernels(number: int, env: Mapping[str, str], folder: str) -> Iterator[list[AsyncKernelManager]]:
-    """Yield kernels, all of them started at once, and end those that are left.
+def fresh_kernels(number: int, env: Mapping[str, str], folder: str) -> Iterator[list[AsyncKernelClient]]:
+    """Yield clients of kernels, all of them started at once and ready, and end those that are left.
 
     Parameters
     ----------
@@ -35,19 +39,38 @@ def fresh_kernels(number: int, env: Mapping[str, str], folder: str) -> Iterator[
         The kernels' environment.
     folder : str
         Their working folder.
+
+    Raises
+    ------
+    RunError
+        If a kernel does not get ready.
     """
     warm_up()
     with TemporaryDirectory(prefix="segnb-", ignore_cleanup_errors=True) as sockets:
-        kernels = [AsyncKernelManager(kernel_name="python3", **_meeting_place(sockets, k)) for k in range(number)]
+        managers = [AsyncKernelManager(kernel_name="python3", **_meeting_place(sockets, n)) for n in range(number)]
+        clients: list[AsyncKernelClient] = []
         try:
-            for kernel in kernels:
-                kernel.provisioner = _Forked(parent=kernel, kernel_spec=kernel.kernel_spec)
-                run_sync(kernel.start_kernel)(env=dict(env), cwd=folder)
-            yield kernels
+            for manager in managers:
+                manager.provisioner = _Forked(parent=manager, kernel_spec=manager.kernel_spec)
+                run_sync(manager.start_kernel)(env=dict(env), cwd=folder)
+                clients.append(manager.client())
+            run_sync(_all_ready)(clients)
+            yield clients
         finally:
-            for kernel in kernels:
+            for client in clients:
+                client.stop_channels()
+            for manager in managers:
                 with suppress(RuntimeError):  # it has ended
-                    run_sync(kernel.shutdown_kernel)(now=True)
+                    run_sync(manager.shutdown_kernel)(now=True)
+
+
+async def _all_ready(clients: Sequence[AsyncKernelClient]) -> None:
+    for client in clients:
+        client.start_channels()
+    try:
+        await asyncio.gather(*(client.wait_for_ready(timeout=120) for client in clients))
+    except RuntimeError as error:
+        raise RunError(f"a kernel did not get ready ({error}), which usually means that {_NO_MEMORY}") from None
 
 
 def _meeting_place(folder: str, number: int) -> dict[str, str]:
@@ -55,8 +78,28 @@ def _meeting_place(folder: str, number: int) -> dict[str, str]:
     return {} if sys.platform == "win32" else {"transport": "ipc", "ip": f"{folder}/{number}"}
 
 
+def run_in(
+    kernel: AsyncKernelClient, notebook: Any, runner: type[NotebookClient] = NotebookClient, **given: Any
+) -> None:
+    """Let a client of nbclient run a notebook in a kernel, and end the kernel.
+
+    Parameters
+    ----------
+    kernel : AsyncKernelClient
+        Of a kernel that is ready.
+    notebook : NotebookNode
+        Gets the outputs; papermill's client wants its own manager of a notebook instead.
+    runner : type of NotebookClient
+    **given : object
+        Options of the client.
+    """
+    client = runner(notebook, km=kernel.parent, **given)
+    client.kc = kernel
+    client.execute(cleanup_kc=True)
+
+
 def execute(
-    kernel: AsyncKernelManager,
+    kernel: AsyncKernelClient,
     notebook: NotebookNode,
     output: Path,
     values: dict[str, Any],
@@ -66,8 +109,8 @@ def execute(
 
     Parameters
     ----------
-    kernel : AsyncKernelManager
-        Of a kernel that is running.
+    kernel : AsyncKernelClient
+        Of a kernel that is ready.
     notebook : NotebookNode
     output : Path
         The executed notebook, partial if a cell fails.
@@ -83,7 +126,7 @@ def execute(
     RunError
         If a cell failed otherwise, or the kernel died.
     """
-    client = {"km": kernel, "startup_timeout": 120, "shutdown_kernel": "immediate"}
+    client = {"kernel": kernel, "shutdown_kernel": "immediate"}
     client["on_cell_complete"] = lambda cell, cell_index: on_cell()
     try:
         papermill.execute_notebook(
@@ -91,10 +134,10 @@ def execute(
         )
     except papermill.PapermillExecutionError as error:
         raise _readable(error, output.stem) from None
-    except RuntimeError as error:  # nbclient's, or jupyter_client's if it died before its first cell
+    except RuntimeError as error:
         if "died" not in str(error):
             raise
-        raise RunError(f"{output.stem}: the kernel died, which usually means that memory ran out") from None
+        raise RunError(f"{output.stem}: the kernel died, which usually means that {_NO_MEMORY}") from None
 
 
 class _Forked(LocalProvisioner):
@@ -141,7 +184,7 @@ class _ForkedEngine(Engine):
         """Execute the notebook by a client with these options, the manager of the kernel among them."""
         path, nb_man.output_path = nb_man.output_path, None  # or it would be written twice for each cell
         try:
-            PapermillNotebookClient(nb_man, kernel_name=kernel_name, **client).execute(cleanup_kc=True)
+            run_in(client.pop("kernel"), nb_man, PapermillNotebookClient, kernel_name=kernel_name, **client)
         finally:
             nb_man.output_path = path
 

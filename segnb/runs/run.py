@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
-from importlib import import_module
 from importlib.metadata import version
 from os.path import isfile
 from pathlib import Path
@@ -19,7 +18,7 @@ from segnb.errors import DataError, RunError, SegnbError
 from segnb.pages.report import write_all_runs, write_index, write_page
 from segnb.parameters import PARAMETERS, Parameters, check_parameters
 from segnb.paths import SCRATCH, STAGE, STEPS, find_file, is_file, notebook_path, project_folder, sha256, shown, why
-from segnb.runs.kernels import AsyncKernelManager, declared_parameters, execute, fresh_kernels, load_notebook
+from segnb.runs.kernels import AsyncKernelClient, declared_parameters, execute, fresh_kernels, load_notebook
 from segnb.runs.stage import Stage, open_steps
 from segnb.runs.store import MANIFEST, WRITTEN_BY, check_earlier, check_file, read_manifest, resolved
 
@@ -237,16 +236,13 @@ def _run_steps(steps: Sequence[str], manifest: dict[str, Any], stage: Stage, pro
     own = {"SEGNB_PROJECT": project, STAGE: str(stage.folder), SCRATCH: str(stage.scratch)}
     env = os.environ | own | {"MPLBACKEND": "agg", "TQDM_DISABLE": "1"}
     with fresh_kernels(len(steps), env, project) as kernels:
-        import_module("segnb.history.snapshots")  # for the page of all runs, while the kernels get ready
         for step, kernel in zip(steps, kernels):
             output = stage.folder / notebook_path(step).name
             _run_step(step, manifest, kernel, output, progress)
             write_page(output, manifest["run"])
 
 
-def _run_step(
-    step: str, manifest: dict[str, Any], kernel: AsyncKernelManager, output: Path, progress: Progress
-) -> None:
+def _run_step(step: str, manifest: dict[str, Any], kernel: AsyncKernelClient, output: Path, progress: Progress) -> None:
     notebook, begun, states = load_notebook(step), time.monotonic(), manifest["steps"]
     values = {name: manifest["parameters"][name] for name in declared_parameters(notebook)}
     states[step] = {"state": "begun"}
