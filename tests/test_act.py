@@ -262,7 +262,7 @@ def test_difference_is_welchs_after_what_came_before():
 
 
 def test_intervals_cover_and_false_discoveries_are_few_and_power_is_as_planned():
-    found = simulate(100, seed=77)
+    found = simulate(100, seed=77, campaigns=5)
     assert found["coverage"] == pytest.approx(0.95, abs=0.02)
     assert found["false_discoveries"] <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 100)
     assert found["power"] == pytest.approx(0.80, abs=0.05)

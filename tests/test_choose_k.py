@@ -129,8 +129,8 @@ def test_smallest_share_limits_k_and_the_reasons_say_so(blob_evidence):
     )
 
 
-def test_shop_is_natural(prepared):
-    choice = decide(evidence(prepared.features))
+def test_shop_is_natural(published):
+    choice = decide(pd.read_csv(published / "evidence.csv"))
     assert (choice.k, choice.verdict, choice.separated) == (5, "natural", True)
 
 

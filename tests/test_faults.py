@@ -204,7 +204,7 @@ def started(project, name, *until):
 
 
 def test_two_runs_at_once(project, survived):
-    going = [started(project, "a"), started(project, "b", "--until", "cluster")]
+    going = [started(project, name, "--until", "cluster") for name in ("a", "b")]
     while not (project / "outputs" / ".stage" / "a" / "lock").exists():
         time.sleep(0.01)
     refused = segnb("run", *SMALL, "--run", "a", cwd=project)

@@ -109,8 +109,13 @@ def until(true, what, seconds=60):
 
 def run_all(lab, page, name):
     """Open a notebook, run all its cells as the menu does, and return the code cells with what they put out."""
-    page.goto(f"{lab.address}/lab/tree/outputs/lab/{name}?token={TOKEN}&reset")
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
+    path = f"outputs/lab/{name}"
+    page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' })", path)
+    opened = """path => {
+        const context = window.jupyterapp.shell.currentWidget?.context;
+        return context?.isReady && context.path === path;
+    }"""
+    page.wait_for_function(opened, arg=path, timeout=60_000)
     page.evaluate("""async () => {
         const { context, sessionContext } = window.jupyterapp.shell.currentWidget;
         await Promise.all([context.ready, sessionContext.ready]);
@@ -118,7 +123,7 @@ def run_all(lab, page, name):
         await window.jupyterapp.commands.execute("notebook:run-all-cells");
         await window.jupyterapp.commands.execute("docmanager:save");
     }""")
-    cells = lab.ask(f"contents/outputs/lab/{name}")["content"]["cells"]
+    cells = lab.ask(f"contents/{path}")["content"]["cells"]
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
@@ -127,11 +132,20 @@ def end_kernels(lab):
         lab.ask(f"sessions/{each['id']}", "DELETE")
 
 
-@pytest.fixture
-def page(lab, browser):
+@pytest.fixture(scope="module")
+def window(lab, browser):
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    yield context.new_page()
+    page = context.new_page()
+    page.goto(f"{lab.address}/lab?token={TOKEN}&reset")
+    page.wait_for_function("window.jupyterapp?.restored?.then(() => true)", timeout=60_000)
+    yield page
     context.close()
+
+
+@pytest.fixture
+def page(lab, window):
+    yield window
+    window.evaluate("() => window.jupyterapp.commands.execute('application:close-all')")
     end_kernels(lab)
 
 

@@ -21,7 +21,9 @@ needs_online_retail = pytest.mark.skipif(
 )
 
 
-FEWER = [part for given in ("n_init=2", "n_boot=5", "n_refs=5", "k_max=6") for part in ("-p", given)]
+FEWER = [
+    part for given in ("n_init=2", "n_boot=5", "n_refs=5", "k_max=6", "sample_rows=3000") for part in ("-p", given)
+]
 """Fewer draws and fits than by default: what is read and made of the data is the same."""
 
 

@@ -153,7 +153,17 @@ def test_same_run_again_gives_the_same_segments(published, tmp_path):
 def test_classic_example(tmp_path):
     X = pd.DataFrame(np.random.default_rng(3).normal(size=(300, 3)), columns=["feature1", "feature2", "feature3"])
     X.to_csv(tmp_path / "customer_data.csv", index=False)
-    choices = ["k=5", "seed=0", "transform=none", "scale=none", "outliers=keep", "n_init=1", "n_boot=2", "n_refs=2"]
+    choices = [
+        "k=5",
+        "seed=0",
+        "transform=none",
+        "scale=none",
+        "outliers=keep",
+        "n_init=1",
+        "n_boot=2",
+        "n_refs=2",
+        "k_max=6",
+    ]
     given = [part for choice in [*choices, "x_axis=feature1", "y_axis=feature2"] for part in ("-p", choice)]
     done = segnb(
         "run", "-p", "customers=customer_data.csv", "-p", "purchases=", "--run", "classic", *given, cwd=tmp_path
@@ -210,7 +220,7 @@ def test_failing_cell_exits_with_1_and_keeps_the_partial_notebook(begun):
     small = begun
     before = {path.name: sha256(path) for path in (small / "outputs" / "r").iterdir()}
     break_notebook(small, "cluster", "1 / 0")
-    done = segnb("run", *SMALL, "--run", "r", cwd=small)
+    done = segnb("run", "--run", "r", "--from", "cluster", cwd=small)
     assert done.returncode == 1
     assert re.search(
         r"03_cluster, cell \d: ZeroDivisionError: division by zero \(kept: outputs/r.failed\)", done.stderr
@@ -228,7 +238,7 @@ def test_failing_cell_exits_with_1_and_keeps_the_partial_notebook(begun):
 
 
 def test_dead_kernel_exits_with_1(small):
-    break_notebook(small, "cluster", "import os; os._exit(9)")
+    break_notebook(small, "prepare", "import os; os._exit(9)")
     done = segnb("run", *SMALL, "--run", "r", cwd=small)
     assert done.returncode == 1
     assert "the kernel died" in done.stderr

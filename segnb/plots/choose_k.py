@@ -88,7 +88,8 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
     6
     """
     evidence = evidence.assign(valley_depth=evidence["valley_depth"].clip(upper=2))
-    figure, axes = plt.subplots(2, 3, figsize=(9.3, 5), sharex=True)
+    figure, axes = plt.subplots(2, 3, figsize=(9.3, 5), sharex=True, layout="none")
+    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.1, top=0.86, wspace=0.26, hspace=0.2)
     panels = [
         ("valley_depth", "shallowest valley (low is deep)", 0.65),
         ("silhouette", "silhouette", None),
@@ -102,7 +103,8 @@ def evidence_overview(evidence: pd.DataFrame, favourites: dict[str, int], k: int
         ax.axvline(k, color=MUTED, linestyle="--", linewidth=1)
         ax.set_title(name, fontsize=10)
     for ax in axes[-1]:
-        ax.set(xlabel="segments k", xticks=evidence["k"])
+        ax.set_xticks(evidence["k"])
+    figure.supxlabel("segments k", y=0, fontsize=10)
     figure.suptitle(f"The figures over k; each one's favourite (●), and the chosen k = {k} dashed", x=0.01, ha="left")
     return figure
 

@@ -323,8 +323,10 @@ def portraits(
     most = min(most, scores.shape[1])
     across = min(3, len(scores))
     down = math.ceil(len(scores) / across)
-    size = (3.1 * max(across, 2), 0.4 + (0.45 + 0.46 * most) * down)
-    drawn, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+    size = (3.1 * max(across, 2), 0.6 + (0.45 + 0.46 * most) * down)
+    drawn, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout="none")
+    rows = (size[1] - 0.6) / down
+    drawn.subplots_adjust(0.01, 0.02, 0.99, 1 - 0.95 / size[1], wspace=0.06, hspace=0.45 / (rows - 0.45))
     colours = segment_colours(scores.index)
     for ax, (segment, row) in zip(axes.flat, scores.iterrows()):
         leading = row.abs().nlargest(most).index
@@ -332,7 +334,7 @@ def portraits(
         ax.set_title(wrapped(called(segment, names), 32, 2), fontsize=10, color=INK)
     for ax in axes.ravel()[len(scores) :]:
         ax.set_visible(False)
-    title = "What marks each segment: its middle half (colour) beside that of all customers (grey), notches are medians"
+    title = "What marks each segment: its middle half (colour) beside all customers' (grey), notches are medians"
     drawn.suptitle(title, x=0.01, ha="left")
     return drawn
 

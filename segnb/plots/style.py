@@ -114,6 +114,9 @@ PHONE = 3.65
 _LOW = 1.4
 """Axes lower than this, in inches, stand side by side on a phone."""
 
+_HEAD, _BETWEEN = 1.0, 0.5
+"""Room in inches above and between axes that stand one below the other on a phone."""
+
 _LONG_NAME, _LONG_LINE = 18, 30
 
 _MOST_CELLS = 300
@@ -234,23 +237,33 @@ def _head(figure: Figure) -> None:
 
 
 def _stack(figure: Figure) -> None:
-    """Give the figure the width of a phone: its axes one below the other, low ones in pairs."""
-    axes = _placed(figure)
-    heights = [ax.get_position().height * figure.get_figheight() for ax in axes]
-    height = figure.get_figheight()
-    if len({round(ax.get_position().x0, 2) for ax in axes}) > 1:
-        across = 2 if max(heights) < _LOW else 1
-        rows = [max(heights[start : start + across]) for start in range(0, len(axes), across)]
-        grid = GridSpec(len(rows), across, figure=figure, height_ratios=rows)
-        for place, ax in enumerate(axes):
-            ax.set_subplotspec(grid[place])
-        height = sum(rows) + 0.75 / across * len(rows) + 0.7
-    elif any(ax.get_aspect() != "auto" for ax in axes):
-        height = min(height, PHONE)
+    """Give the figure the width of a phone."""
+    axes, height = _placed(figure), figure.get_figheight()
     for ax in axes:
         _break_labels(ax)
-    figure.set_layout_engine("constrained")
+    if len({round(ax.get_position().x0, 2) for ax in axes}) > 1:
+        height = _pile(figure, axes)
+    else:
+        height = min(height, PHONE) if any(ax.get_aspect() != "auto" for ax in axes) else height
+        figure.set_layout_engine("constrained")
     figure.set_size_inches(PHONE, height)
+
+
+def _pile(figure: Figure, axes: list[Axes]) -> float:
+    """Put axes one below the other, low ones in pairs, with the room that they had, and return their height."""
+    heights = [ax.get_position().height * figure.get_figheight() for ax in axes]
+    across = 2 if max(heights) < _LOW else 1
+    rows = [max(heights[start : start + across]) for start in range(0, len(axes), across)]
+    room, (width, height) = figure.subplotpars, figure.get_size_inches()
+    below = room.bottom * height
+    total = _HEAD + sum(rows) + _BETWEEN * (len(rows) - 1) + below
+    sides = {"left": room.left * width / PHONE, "right": 1 - (1 - room.right) * width / PHONE}
+    ends = {"bottom": below / total, "top": 1 - _HEAD / total, "hspace": _BETWEEN * len(rows) / sum(rows)}
+    grid = GridSpec(len(rows), across, figure=figure, height_ratios=rows, wspace=0.1, **sides, **ends)
+    for place, ax in enumerate(axes):
+        ax.set_subplotspec(grid[place])
+    figure.set_layout_engine("none")
+    return total
 
 
 def _break_labels(ax: Axes) -> None:
