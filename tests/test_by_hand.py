@@ -36,7 +36,8 @@ def tried(published, tmp_path_factory):
     project = tmp_path_factory.mktemp("by_hand")
     shutil.copytree(published.parent, project / "outputs")
     before = hashes(project / "outputs" / "shop"), segnb("runs", cwd=project).stdout
-    by_hand(project, "choose_k", "-p", "k", "4", "-p", "n_boot", "2", "-p", "n_refs", "2", "-p", "n_init", "1")
+    fewer = [word for given in ("k_max 5", "n_boot 2", "n_refs 2", "n_init 1") for word in ("-p", *given.split())]
+    by_hand(project, "choose_k", "-p", "k", "4", *fewer)
     return project, before, by_hand(project, "cluster")
 
 

@@ -110,7 +110,8 @@ def until(true, what, seconds=60):
 def run_all(lab, page, name):
     """Open a notebook, run all its cells as the menu does, and return the code cells with what they put out."""
     path = f"outputs/lab/{name}"
-    page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' })", path)
+    opening = "path => { window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }"
+    page.evaluate(opening, path)
     opened = """path => {
         const context = window.jupyterapp.shell.currentWidget?.context;
         return context?.isReady && context.path === path;
@@ -127,26 +128,17 @@ def run_all(lab, page, name):
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-def end_kernels(lab):
-    for each in lab.ask("sessions"):
-        lab.ask(f"sessions/{each['id']}", "DELETE")
-
-
 @pytest.fixture(scope="module")
-def window(lab, browser):
+def page(lab, browser):
+    """A window of the lab; what is opened in it stays open, with its kernel."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
     page.goto(f"{lab.address}/lab?token={TOKEN}&reset")
     page.wait_for_function("window.jupyterapp?.restored?.then(() => true)", timeout=60_000)
     yield page
     context.close()
-
-
-@pytest.fixture
-def page(lab, window):
-    yield window
-    window.evaluate("() => window.jupyterapp.commands.execute('application:close-all')")
-    end_kernels(lab)
+    for each in lab.ask("sessions"):
+        lab.ask(f"sessions/{each['id']}", "DELETE")
 
 
 def test_notebook_run_out_of_order_says_which_step_it_needs(lab, page):

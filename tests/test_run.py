@@ -257,6 +257,14 @@ def test_kernels_are_spoken_to_through_files(tmp_path):
     assert not os.path.exists(os.path.dirname(sockets))
 
 
+def test_kernels_start_where_names_are_too_long_for_that(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    with fresh_kernels(1, os.environ, str(tmp_path)) as [kernel]:
+        assert kernel.transport == "tcp"
+
+
 def belongs(process, project):
     return (process.info["environ"] or {}).get("SEGNB_PROJECT") == str(project)
 

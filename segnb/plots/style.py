@@ -114,7 +114,7 @@ PHONE = 3.65
 _LOW = 1.4
 """Axes lower than this, in inches, stand side by side on a phone."""
 
-_HEAD, _BETWEEN = 1.0, 0.5
+_HEAD, _BETWEEN = 1.15, 0.5
 """Room in inches above and between axes that stand one below the other on a phone."""
 
 _LONG_NAME, _LONG_LINE = 18, 30

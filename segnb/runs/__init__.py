@@ -14,7 +14,7 @@ PROCESSES = multiprocessing.get_context("forkserver" if sys.platform == "linux" 
 
 _IMPORTED = (
     *("__main__", "ipykernel.kernelapp", "segnb.runs", "segnb.notebook.exercises", "segnb.notebook.panels"),
-    *("segnb.act", "segnb.history.numbering", "yellowbrick.cluster", "skops.io"),
+    *("segnb.act.campaign", "yellowbrick.cluster", "skops.io"),
 )
 """What the notebooks import, and what these import."""
 
@@ -57,6 +57,7 @@ def be_kernel(connection_file: str, env: Mapping[str, str], folder: str) -> None
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
+    sys.modules["debugpy"] = None  # nobody debugs a report, and it would be half of a kernel's start
     tqdm.set_lock(RLock())  # its own, between processes, would be left behind by a kernel that is ended at once
     Thread(target=follow, daemon=True).start()
     IPKernelApp.launch_instance(["-f", connection_file, *QUIET])

@@ -75,7 +75,8 @@ async def _all_ready(clients: Sequence[AsyncKernelClient]) -> None:
 
 def _meeting_place(folder: str, number: int) -> dict[str, str]:
     """Return where a kernel is spoken to: files, since a free port may be another's before the kernel takes it."""
-    return {} if sys.platform == "win32" else {"transport": "ipc", "ip": f"{folder}/{number}"}
+    too_long = len(folder) > 90  # the name of such a file holds 107 characters
+    return {} if too_long or sys.platform == "win32" else {"transport": "ipc", "ip": f"{folder}/{number}"}
 
 
 def run_in(
