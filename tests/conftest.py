@@ -170,7 +170,11 @@ SMALL = ["-p", "customers=customer_data.csv", "-p", "purchases=", *QUICK]
 """A run on the table of `write_small`."""
 
 
-FEWER_DRAWS = {"n_boot: int = 50": "n_boot: int = 5", "n_refs: int = 10": "n_refs: int = 3"}
+FEWER_DRAWS = {
+    "n_boot: int = 50": "n_boot: int = 5",
+    "n_refs: int = 10": "n_refs: int = 3",
+    "n_init: int = 10": "n_init: int = 3",
+}
 
 
 def with_fewer_draws(notebook):
