@@ -260,8 +260,10 @@ def stability(X: np.ndarray, models: Sequence[KMeans], seed: int) -> float:
 def seed_agreement(X: np.ndarray, k: int, n_init: int, seed: int) -> float:
     """Return the mean adjusted Rand index between fits that differ in nothing but the seed."""
     rows = X[_some(len(X), SEED_ROWS, seed)]
-    labels = [KMeans(k, n_init=n_init, random_state=seed + number).fit_predict(rows) for number in range(N_SEEDS)]
-    return float(np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)]))
+    models = (KMeans(k, n_init=n_init, random_state=seed + number).fit(rows) for number in range(N_SEEDS))
+    labels = [pd.factorize(model.labels_)[0] for model in models]  # equal where the segments are
+    pairs = combinations(labels, 2)
+    return float(np.mean([1.0 if (one == other).all() else adjusted_rand_score(one, other) for one, other in pairs]))
 
 
 def segment_jaccards(labels: np.ndarray, samples: Sequence[tuple[np.ndarray, KMeans]], k: int) -> np.ndarray:
