@@ -418,7 +418,7 @@ def test_figures_are_those_of_fpc(prepared):
 def test_tables_with_known_classes(load, k, verdict, agreement):
     data, classes = load(return_X_y=True)
     X = scale(data[:, data.std(axis=0) > 0])
-    choice = decide(evidence(X, n_boot=20))
+    choice = decide(evidence(X, k_max=8, n_boot=10))
     assert (choice.k, choice.verdict) == (k, verdict)
     labels = KMeans(k, n_init=10, random_state=0).fit_predict(X)
     assert adjusted_rand_score(classes, labels) == pytest.approx(agreement, abs=0.01)

@@ -79,7 +79,7 @@ def assert_unharmed(project, before, command, good, survived, fault):
 def kill_at_the_start(project, command):
     with subprocess.Popen([sys.executable, "-m", "segnb", *command], cwd=project, stderr=subprocess.DEVNULL) as going:
         while going.poll() is None and not kernels_of(project):
-            time.sleep(0.01)
+            time.sleep(0.1)
         going.kill()
     assert going.returncode == -signal.SIGKILL
 
