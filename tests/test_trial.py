@@ -26,8 +26,8 @@ def found(stored):
     return answers(stored)
 
 
-def test_table_is_that_of_the_stored_evidence(stored):
-    assert TABLE.read_text(encoding="utf-8") == report(stored)
+def test_table_is_that_of_the_stored_evidence(found):
+    assert TABLE.read_text(encoding="utf-8") == report(found)
 
 
 def test_decision_keeps_its_promise(found):

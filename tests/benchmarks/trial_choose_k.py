@@ -45,7 +45,7 @@ def main() -> None:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         tables = list(tqdm(pool.map(figures, sets), total=len(sets), disable=False))
     pd.concat(tables, ignore_index=True).to_parquet(FIGURES, compression="zstd")
-    TABLE.write_text(report(pd.read_parquet(FIGURES)), encoding="utf-8")
+    TABLE.write_text(report(answers(pd.read_parquet(FIGURES))), encoding="utf-8")
 
 
 def figures(planted: PlantedSet) -> pd.DataFrame:
@@ -80,9 +80,8 @@ def answers(stored: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([dict(zip(SET, key)) | named(table) for key, table in stored.groupby(SET, sort=False)])
 
 
-def report(stored: pd.DataFrame) -> str:
+def report(found: pd.DataFrame) -> str:
     """Return the tables as Markdown."""
-    found = answers(stored)
     rules = [name for name in found if name not in {*SET, "structure", "verdict"}]
     right = found[rules].eq(found["true_k"], axis=0).groupby(found["kind"], sort=False).mean().T
     budget = ", ".join(f"`{name}={value}`" for name, value in BUDGET.items())
