@@ -20,6 +20,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from segnb.data import load_customers
+from segnb.errors import RunError
 from segnb.history.snapshots import Past
 from segnb.parameters import Parameters
 from segnb.paths import STEPS, notebook_path, sha256
@@ -263,6 +264,12 @@ def test_kernels_start_where_names_are_too_long_for_that(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     with fresh_kernels(1, os.environ, str(tmp_path)) as [kernel]:
         assert kernel.transport == "tcp"
+
+
+def test_kernel_that_dies_before_it_is_ready_is_told_in_one_line(tmp_path):
+    told = pytest.raises(RunError, match="a kernel did not get ready .*died.*, which usually means that memory ran out")
+    with told, fresh_kernels(2, os.environ, str(tmp_path / "nowhere")):
+        pass
 
 
 def belongs(process, project):
