@@ -16,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import QUICK, ROOT, SMALL, segnb
+from nbclient.exceptions import CellExecutionError
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
@@ -256,6 +257,13 @@ def test_kernels_are_spoken_to_through_files(tmp_path):
     ports = int(notebook.cells[0].outputs[0].data["text/plain"])
     assert ports <= 1, "only ipykernel's own, for processes forked by the kernel, whose number the system gives"
     assert not os.path.exists(os.path.dirname(sockets))
+
+
+def test_nobody_is_waited_for_who_would_answer_a_notebook(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("input('who?')")])
+    refused = pytest.raises(CellExecutionError, match="StdinNotImplementedError")
+    with fresh_kernels(1, os.environ, str(tmp_path)) as [kernel], refused:
+        run_in(kernel, notebook, timeout=60)
 
 
 def test_kernels_start_where_names_are_too_long_for_that(tmp_path, monkeypatch):

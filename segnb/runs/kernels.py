@@ -66,7 +66,7 @@ def fresh_kernels(number: int, env: Mapping[str, str], folder: str) -> Iterator[
 
 async def _all_ready(clients: Sequence[AsyncKernelClient]) -> None:
     for client in clients:
-        client.start_channels()
+        client.start_channels(stdin=False)  # nobody would answer
     try:
         await asyncio.gather(*(client.wait_for_ready(timeout=120) for client in clients))
     except RuntimeError as error:
