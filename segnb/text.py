@@ -277,8 +277,20 @@ def segment_colours(segments: Iterable[int]) -> dict[int, str]:
     >>> segment_colours([2, 1, 12])
     {1: '#0072b2', 2: '#e69f00', 12: '#2e78c2'}
     """
-    first = dict(enumerate(_PALETTE.split(), 1))
-    return {n: first.get(n) or _hue(n) for n in sorted({int(segment) for segment in segments})}
+    return {number: segment_colour(number) for number in sorted({int(segment) for segment in segments})}
+
+
+def segment_colour(segment: int) -> str:
+    """Return the colour of one segment, as `segment_colours` gives it.
+
+    Parameters
+    ----------
+    segment : int
+
+    >>> segment_colour(1)
+    '#0072b2'
+    """
+    return dict(enumerate(_PALETTE.split(), 1)).get(segment) or _hue(segment)
 
 
 def _hue(number: int) -> str:
@@ -286,7 +298,7 @@ def _hue(number: int) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
-_FILTERS = (percent, number, counted, label, listed, figure, escape, escape_markdown)
+_FILTERS = (percent, number, counted, label, listed, figure, segment_colour, escape, escape_markdown)
 
 
 def prose(module: str) -> Any:
@@ -296,7 +308,7 @@ def prose(module: str) -> Any:
     ----------
     module : str
         The module's file. The macros may use the filters `percent`, `number`, `counted`, `label`, `listed`, `figure`,
-        `escape` and `escape_markdown`.
+        `segment_colour`, `escape` and `escape_markdown`.
     """
     language = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     language.filters |= {each.__name__: each for each in _FILTERS}
@@ -310,6 +322,15 @@ def sentences(text: str) -> list[str]:
     ['One.', 'Two.']
     """
     return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def paragraph(text: str) -> str:
+    r"""Return the lines of a text that say something as one.
+
+    >>> paragraph("One. \n\n Two.")
+    'One. Two.'
+    """
+    return " ".join(sentences(text))
 
 
 class Finding(ABC):

@@ -133,15 +133,24 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
+def clean_environment():
+    """Return the environment without what another run may have left in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+
+
+def plain_papermill(cwd, source, output, *given):
+    """Return the finished command `papermill …`, as somebody would run a notebook at a terminal."""
+    command = [sys.executable, "-m", "papermill", str(source), str(output), *given]
+    return subprocess.run(command, cwd=cwd, env=clean_environment(), capture_output=True, text=True, check=False)
+
+
 def segnb(*arguments, cwd, env=None, apart=False, **given):
     """Return the finished command `segnb …`, in this process unless it wants one or an environment of its own."""
     if not (env or given or apart):
         return in_this_process([*map(str, arguments)], cwd)
     command = [sys.executable, "-m", "segnb", *map(str, arguments)]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SEGNB_")}
-    return subprocess.run(
-        command, cwd=cwd, env=clean | (env or {}), capture_output=True, text=True, timeout=600, check=False, **given
-    )
+    own = clean_environment() | (env or {})
+    return subprocess.run(command, cwd=cwd, env=own, capture_output=True, text=True, timeout=600, check=False, **given)
 
 
 def in_this_process(arguments, cwd):

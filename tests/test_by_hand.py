@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import nbformat
 import pandas as pd
 import pytest
-from conftest import ROOT, segnb
+from conftest import ROOT, plain_papermill, segnb
 
 from segnb.notebook.copies import copy_notebooks
 from segnb.paths import STEPS, notebook_path
@@ -19,9 +16,7 @@ from segnb.runs.kernels import LEARNERS
 
 def by_hand(project, step, *given):
     """Let plain papermill run a notebook, as somebody would at a terminal."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
-    command = [sys.executable, "-m", "papermill", str(notebook_path(step)), str(project / f"{step}.ipynb"), *given]
-    done = subprocess.run(command, cwd=project, env=clean, capture_output=True, text=True, check=False)
+    done = plain_papermill(project, notebook_path(step), project / f"{step}.ipynb", *given)
     assert done.returncode == 0, done.stderr[-2000:]
     return nbformat.read(project / f"{step}.ipynb", as_version=4)
 

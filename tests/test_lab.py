@@ -16,7 +16,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
-from conftest import ROOT, with_fewer_draws
+from conftest import ROOT, clean_environment, with_fewer_draws
 from engines import free_port
 
 from segnb.notebook.copies import copy_notebooks
@@ -56,7 +56,7 @@ class Lab:
             "LabApp.news_url": "",
         }
         command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+        clean = clean_environment()
         self.server = subprocess.Popen(
             command,
             cwd=self.project,

@@ -2,12 +2,10 @@
 
 import ast
 import os
-import subprocess
-import sys
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, plain_papermill
 from parameter_table import parameter_table
 
 from segnb.parameters import PARAMETERS
@@ -90,18 +88,11 @@ def classroom(tmp_path_factory):
     return folder
 
 
-def by_papermill(folder, source, name, tmp_path):
-    """Let plain papermill run a notebook, the project's or that of its folder of notebooks, and return what it said."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SEGNB_")}
-    command = [sys.executable, "-m", "papermill", source, str(tmp_path / "out.ipynb"), "-p", "run", name]
-    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("folder", [".", "notebooks"])
 def test_plain_papermill_works_from_the_project_and_from_its_notebooks(classroom, tmp_path, folder):
     name = f"plain{len(folder)}"
     source = os.path.relpath(classroom / "notebooks" / NOTEBOOKS["prepare"].name, classroom / folder)
-    done = by_papermill(classroom / folder, source, name, tmp_path)
+    done = plain_papermill(classroom / folder, source, tmp_path / "out.ipynb", "-p", "run", name)
     assert done.returncode == 0, done.stderr
     assert "Passed unknown parameter" not in done.stderr
     assert "Unable to parse" not in done.stderr
@@ -109,6 +100,7 @@ def test_plain_papermill_works_from_the_project_and_from_its_notebooks(classroom
 
 
 def test_plain_papermill_out_of_order_says_which_step_is_missing(classroom, tmp_path):
-    done = by_papermill(classroom, f"notebooks/{NOTEBOOKS['cluster'].name}", "plainx", tmp_path)
+    source = f"notebooks/{NOTEBOOKS['cluster'].name}"
+    done = plain_papermill(classroom, source, tmp_path / "out.ipynb", "-p", "run", "plainx")
     assert done.returncode == 1
     assert "make it with: segnb run PRESET.yaml --run plainx --until prepare" in done.stderr

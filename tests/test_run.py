@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from conftest import QUICK, ROOT, SMALL, segnb
+from conftest import QUICK, ROOT, SMALL, clean_environment, segnb
 from nbclient.exceptions import CellExecutionError
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
@@ -414,7 +414,7 @@ def test_help_imports_nothing_heavy():
 
 def on_a_terminal(command, cwd, env):
     """Return the exit code of a command on a terminal of its own, and all that it put there."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+    clean = clean_environment()
     mine, theirs = pty.openpty()
     with subprocess.Popen(command, cwd=cwd, env=clean | env, stdout=theirs, stderr=theirs, stdin=theirs) as going:
         os.close(theirs)

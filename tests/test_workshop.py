@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import planted_stories
 import pytest
-from conftest import ROOT, segnb, with_fewer_draws
+from conftest import ROOT, clean_environment, segnb, with_fewer_draws
 
 from segnb.errors import DataError
 from segnb.notebook import copies, exercises
@@ -43,7 +43,7 @@ def fewer_draws():
 
 def run_notebooks(folder, names=NOTEBOOKS):
     """Run a copy's notebooks from top to bottom, and keep what they show."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEGNB_")}
+    clean = clean_environment()
     with fresh_kernels(len(names), clean, str(folder / "notebooks")) as kernels:
         for name, kernel in zip(names, kernels):
             notebook = nbformat.read(folder / "notebooks" / name, as_version=4)

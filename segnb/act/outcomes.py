@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from segnb.tables import as_labels, dummies, holm
-from segnb.text import prose, sentences
+from segnb.text import paragraph, prose
 
 _WORDS = prose(__file__)
 
@@ -154,4 +154,4 @@ def predictive_sentence(gains: pd.DataFrame, days: int) -> str:
     >>> predictive_sentence(pd.DataFrame([row]), 90)
     'Segments from 90 days ago predicted who would order better than one mean for everybody (20% less error).'
     """
-    return " ".join(sentences(_WORDS.predicted(gains.to_dict("records"), days)))
+    return paragraph(_WORDS.predicted(gains.to_dict("records"), days))

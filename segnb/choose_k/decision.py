@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from segnb.choose_k.separation import MIXTURES
 from segnb.errors import DataError
 from segnb.tables import COMES_BACK, FOUND_AGAIN
-from segnb.text import IS, Finding, category_of, listed, prose, sentences
+from segnb.text import IS, Finding, category_of, listed, paragraph, prose, sentences
 
 _CHANCE, _DEEP, _BESIDE_REFERENCE = 0.1, 0.65, 0.65
 """The most that a valley may have: p, depth, and depth as a share of what references without groups show."""
@@ -257,7 +257,7 @@ def summary(choice: Choice, stability: pd.DataFrame) -> str:
     named = f"segment {weak[0]}" if len(weak) == 1 else f"segments {listed(weak)}"
     words = _VERDICTS[_kind(choice.verdict, choice.structure)]
     advice, again = words["advice"].format(k=choice.k), words["not found" if weak else "all found"].format(weak=named)
-    return " ".join(sentences(_WORDS.summary(choice=choice, advice=advice, again=again)))
+    return paragraph(_WORDS.summary(choice=choice, advice=advice, again=again))
 
 
 def about_columns(X: pd.DataFrame, labels: ArrayLike, choice: Choice) -> list[str]:
@@ -307,4 +307,4 @@ def limits(evidence: pd.DataFrame, choice: Choice, columns: int, n_boot: int = _
     row, k_max = evidence.set_index("k").loc[choice.k], evidence["k"].max()
     other = [str(k) for k in sorted({*choice.favourites.values()} - {choice.k})]
     few = n_boot if n_boot < _FEW_DRAWS else 0
-    return " ".join(sentences(_WORDS.limits(k=choice.k, k_max=k_max, row=row, columns=columns, few=few, other=other)))
+    return paragraph(_WORDS.limits(k=choice.k, k_max=k_max, row=row, columns=columns, few=few, other=other))

@@ -12,7 +12,7 @@ import yaml
 from segnb.disclosure import door
 from segnb.errors import DataError
 from segnb.interpret.effects import level_marks
-from segnb.text import IS, category_of, figure, label, listed, prose, segment_colours
+from segnb.text import IS, category_of, figure, label, listed, prose
 
 _WORTH_A_NAME = 0.5
 """An effect below this Cohen's d names nothing: half a standard deviation, Cohen's medium effect."""
@@ -94,7 +94,7 @@ class Card:
         return _WORDS.plain(self).strip()
 
     def _repr_html_(self) -> str:
-        return _WORDS.html(self, segment_colours([self.segment])[self.segment]).strip()
+        return _WORDS.html(self).strip()
 
     def markdown(self) -> str:
         """Return the card as Markdown, ready to paste; nothing in it is taken for markup."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from segnb.text import label, percent, segment_colours, visible
+from segnb.text import label, percent, segment_colour, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -49,5 +49,5 @@ def render(template: str, **values: object) -> str:
 def _templates() -> jinja2.Environment:
     loader, escaped = jinja2.FileSystemLoader(TEMPLATES), jinja2.select_autoescape(["html.j2"])
     environment = jinja2.Environment(loader=loader, autoescape=escaped, finalize=_shown)
-    environment.filters |= {"percent": percent, "label": label, "colour": lambda n: segment_colours([n])[n]}
+    environment.filters |= {"percent": percent, "label": label, "segment_colour": segment_colour}
     return environment

@@ -16,7 +16,7 @@ from segnb.pages import TEMPLATES, look, render
 from segnb.parameters import Parameters, changed_parameters, check_parameters
 from segnb.paths import STEPS, notebook_path, outputs_folder, write_whole
 from segnb.runs.store import Run, Workspace, read_manifest, run_names, unlike_previous
-from segnb.text import as_set, label, prose, sentences
+from segnb.text import as_set, label, paragraph, prose
 
 _WORDS = prose(__file__)
 _CONTENTS = "<!--contents-->"
@@ -135,7 +135,7 @@ def write_index(folder: Path, manifest: dict[str, Any]) -> None:
         story={
             "headline": _headline(cards),
             "segments": {card["segment"]: _of_segment(card, found.get("profiles.csv")) for card in cards},
-            "changed": _WORDS.changed(decision).strip(),
+            "changed": paragraph(_WORDS.changed(decision)),
             "data": _data(made.get("reconciliation", [])),
         },
         pictures=_pictures(folder),
@@ -157,7 +157,7 @@ def _differs(parameters: Parameters) -> str:
     changed = {name: value for name, value in changed_parameters(parameters).items() if name not in ("run", "previous")}
     data = [name for name in changed if name in _ABOUT_DATA]
     others = as_set({name: value for name, value in changed.items() if name not in data})
-    return _WORDS.differs(data, others, unlike_previous(parameters)).strip()
+    return paragraph(_WORDS.differs(data, others, unlike_previous(parameters)))
 
 
 def _headline(cards: list[dict[str, Any]]) -> str:
@@ -165,7 +165,7 @@ def _headline(cards: list[dict[str, Any]]) -> str:
     worth = [card for card in cards if (card["value_share"] or 0) > _MORE * card["share"]]
     best = max(worth, key=lambda card: card["value_share"] / card["share"], default=None)
     largest = max(cards, key=lambda card: card["customers"], default=None)
-    return " ".join(sentences(_WORDS.headline(cards, best, largest)))
+    return paragraph(_WORDS.headline(cards, best, largest))
 
 
 def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:
@@ -173,7 +173,7 @@ def _of_segment(card: dict[str, Any], profiles: pd.DataFrame | None) -> str:
     own = pd.Series(dtype=float)
     if card["value_share"] is not None:
         own = profiles.loc[(profiles["segment"] == card["segment"]) & (profiles["column"] == card["value"]), "mean"]
-    return _WORDS.of_segment(card, own.mean()).strip()
+    return paragraph(_WORDS.of_segment(card, own.mean()))
 
 
 def _data(reconciliation: list[dict[str, Any]]) -> str:
@@ -182,7 +182,7 @@ def _data(reconciliation: list[dict[str, Any]]) -> str:
         return ""
     table = pd.DataFrame(reconciliation)
     sums = table.groupby(table["reason"] == "used")[["lines", "sum"]].sum().reindex([True, False], fill_value=0)
-    return " ".join(sentences(_WORDS.data(*sums.to_dict("records"))))
+    return paragraph(_WORDS.data(*sums.to_dict("records")))
 
 
 def _pictures(folder: Path) -> dict[str, tuple[str, str]]:
@@ -245,4 +245,4 @@ def _story(rows: list[dict[str, Any]]) -> str:
     first, last = rows[0], rows[-1]
     changes = {each: last["shares"][each] - share for each, share in first["shares"].items() if each in last["shares"]}
     most = max(changes, key=lambda segment: abs(changes[segment]), default=None)
-    return " ".join(sentences(_WORDS.story(first, last, len(rows), most)))
+    return paragraph(_WORDS.story(first, last, len(rows), most))

@@ -100,7 +100,7 @@ def scatter(
     >>> scatter(customers, segments, "orders", "spend").get_xlabel()
     'orders'
     """
-    if not x or not door().members(segments).any():
+    if not x:
         return None
     ax = new_axes(ax, 7.5, 5)
     told = _told(customers) if hover and len(customers) <= _MOST_TOLD and not door().page else None
@@ -149,8 +149,6 @@ def segment_map(
     >>> segment_map(PCA(2).fit(customers), customers, segments).get_xlabel()
     'more spend →'
     """
-    if not door().members(segments).any():
-        return None
     points, shares = pca.transform(features)[:, :2], pca.explained_variance_ratio_[:2]
     flat = points.shape[1] == 1
     points = np.column_stack([points, np.zeros(len(points))]) if flat else points
@@ -323,10 +321,10 @@ def portraits(
     most = min(most, scores.shape[1])
     across = min(3, len(scores))
     down = math.ceil(len(scores) / across)
-    size = (3.1 * max(across, 2), 0.6 + (0.45 + 0.46 * most) * down)
+    high = 0.46 * most
+    size = (3.1 * max(across, 2), 0.6 + (0.45 + high) * down)
     drawn, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout="none")
-    rows = (size[1] - 0.6) / down
-    drawn.subplots_adjust(0.01, 0.02, 0.99, 1 - 0.95 / size[1], wspace=0.06, hspace=0.45 / (rows - 0.45))
+    drawn.subplots_adjust(0.01, 0.02, 0.99, 1 - 0.95 / size[1], wspace=0.06, hspace=0.45 / high)
     colours = segment_colours(scores.index)
     for ax, (segment, row) in zip(axes.flat, scores.iterrows()):
         leading = row.abs().nlargest(most).index

@@ -59,6 +59,13 @@ def _unknown_letters() -> Iterator[None]:
         yield
 
 
+def _shows_nobody(given: object) -> bool:
+    """Whether a table is empty, or segments are nobody's whose figures may be shown."""
+    if isinstance(given, pd.Series):
+        return not door().members(given).any()
+    return isinstance(given, pd.DataFrame) and given.empty
+
+
 def styled(draw: Callable) -> Callable:
     """Let a drawing function work in segnb's look, and let its tables pass the door of `segnb.disclosure`.
 
@@ -68,7 +75,7 @@ def styled(draw: Callable) -> Callable:
     @wraps(draw)
     def wrapper(*args, **kwargs):
         args = [door().disclosed(each) if isinstance(each, pd.DataFrame) else each for each in args]
-        if any(isinstance(each, pd.DataFrame | pd.Series) and each.empty for each in args):
+        if any(_shows_nobody(each) for each in args):
             return None
         with mpl.rc_context(THEME), _unknown_letters():
             return draw(*args, **kwargs)

@@ -25,7 +25,7 @@ from segnb.errors import DataError, RunError
 from segnb.paths import notebook_path
 from segnb.runs import PROCESSES, be_kernel, warm_up
 
-_NO_MEMORY = "memory ran out"
+_NO_MEMORY = "which usually means that memory ran out"
 
 
 @contextmanager
@@ -70,7 +70,7 @@ async def _all_ready(clients: Sequence[AsyncKernelClient]) -> None:
     try:
         await asyncio.gather(*(client.wait_for_ready(timeout=120) for client in clients))
     except RuntimeError as error:
-        raise RunError(f"a kernel did not get ready ({error}), which usually means that {_NO_MEMORY}") from None
+        raise RunError(f"a kernel did not get ready ({error}), {_NO_MEMORY}") from None
 
 
 def _meeting_place(folder: str, number: int) -> dict[str, str]:
@@ -138,7 +138,7 @@ def execute(
     except RuntimeError as error:
         if "died" not in str(error):
             raise
-        raise RunError(f"{output.stem}: the kernel died, which usually means that {_NO_MEMORY}") from None
+        raise RunError(f"{output.stem}: the kernel died, {_NO_MEMORY}") from None
 
 
 class _Forked(LocalProvisioner):
